@@ -1,0 +1,53 @@
+# `make help` lists what there is. Everything is installed into .venv, once.
+
+PYTHON ?= python3
+DATA ?=
+RUN ?=
+PARAMETERS ?= parameters/default.yaml
+
+VENV := .venv
+STAMP := $(VENV)/.installed
+IN := $(VENV)/bin
+OPTIONS := --parameters "$(PARAMETERS)" $(if $(DATA),--data "$(DATA)") $(if $(RUN),--run "$(RUN)")
+
+.DEFAULT_GOAL := help
+.PHONY: help run check test lab refresh clean
+
+help:
+	@echo "make run [DATA=folder] [RUN=folder] [PARAMETERS=file]   the whole study, from frames to report"
+	@echo "make check [DATA=folder]    is this data set fit to use? lists every offender"
+	@echo "make test                   all tests, at most 15 minutes on 2 cores"
+	@echo "make lab                    JupyterLab on the notebooks"
+	@echo "make refresh                rewrite the stored outputs and figures/ from the default data"
+	@echo "make clean                  remove .venv, caches and the simulated frames; runs/ stays"
+
+$(STAMP): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with make PYTHON=...")'
+	@echo "Installing into $(VENV), once: about 6 GB of disk, two to five minutes."
+	@$(PYTHON) -m venv $(VENV)
+	@$(IN)/python -m pip install --disable-pip-version-check --progress-bar off -r requirements.txt
+	@touch $@
+
+run: $(STAMP)
+	@echo "Running the pipeline: at most 8 minutes for the default data on 2 cores."
+	@$(IN)/python pipeline.py $(OPTIONS)
+
+check: $(STAMP)
+	@$(IN)/python pipeline.py --check $(OPTIONS)
+
+test: $(STAMP)
+	@echo "Testing: at most 15 minutes on 2 cores."
+	@$(IN)/python -m pytest
+
+lab: $(STAMP)
+	@$(IN)/jupyter lab --KernelManager.transport_encryption=auto main.ipynb
+
+refresh: $(STAMP)
+	@echo "Rewriting the stored outputs: a few minutes on one core."
+	@$(IN)/python tests/refresh_notebooks.py
+
+clean:
+	@rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+	@if [ -d unet_data ]; then find unet_data -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +; fi
+	@echo "Removed the environment, caches and simulated frames; runs/ is untouched."

@@ -1,0 +1,1 @@
+"""What pipeline.py is made of: parameters in, notebooks executed, the record of a run out."""

@@ -1,0 +1,156 @@
+"""What a run says of itself: status.json, log.txt, and the lock that keeps a second run out."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from preprocess.layout import PROJECT, RunLayout
+from preprocess.tiff import atomic_path
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "scikit-image",
+    "pandas",
+    "tifffile",
+    "papermill",
+)
+FOLDERS = ("notebooks", "figures", "tables", "predicted_masks", "augmented", "weights")
+FILES = ("split", "model", "checkpoint", "history", "scores", "report", "log")
+
+
+class RunFolderError(RuntimeError):
+    """A run folder that must not be written to."""
+
+
+@contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """Hold the run folder for this process.
+
+    The operating system gives the lock back when a process ends in whatever way, so that a killed
+    run leaves no stale lock behind.
+
+    Raises
+    ------
+    RunFolderError
+        If another process runs into the same folder.
+    """
+    lock = FileLock(root / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        pid = read_status(root).get("pid", "unknown")
+        raise RunFolderError(
+            f"{root}: process {pid} is running into this folder; wait for it, or "
+            "give another run folder"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def require_run_folder(root: Path, data: Path) -> None:
+    """Refuse a folder in which a run could destroy something that no run wrote.
+
+    Raises
+    ------
+    RunFolderError
+        If the folder is a file, overlaps the data, or holds files of another origin.
+    """
+    if root.exists() and not root.is_dir():
+        raise RunFolderError(f"run: {root} is a file; give a folder")
+    here, there = root.resolve(), data.resolve()
+    if here.is_relative_to(there) or there.is_relative_to(here):
+        raise RunFolderError(
+            f"run: {root} overlaps the data in {data}, which a run never writes to"
+        )
+    is_ours = here.is_relative_to(PROJECT / "runs") or (root / "status.json").exists()
+    if not is_ours and root.exists() and any(root.iterdir()):
+        raise RunFolderError(f"run: {root} holds files, but no earlier run; give an empty folder")
+
+
+def clear_run(layout: RunLayout) -> None:
+    """Remove what an earlier run left under the names that a run writes."""
+    for name in FOLDERS:
+        shutil.rmtree(getattr(layout, name), ignore_errors=True)
+    for name in FILES:
+        getattr(layout, name).unlink(missing_ok=True)
+
+
+def read_status(root: Path) -> dict:
+    """Content of a run's status.json, empty where there is none."""
+    path = RunLayout(root).status
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+class Record:
+    """The status and the log of one run.
+
+    Parameters
+    ----------
+    layout : RunLayout
+        Where to write.
+    parameters : mapping
+        The complete parameter set.
+    """
+
+    def __init__(self, layout: RunLayout, parameters: Mapping[str, object]) -> None:
+        self.layout = layout
+        self.status = {
+            "state": "running",
+            "stage": "",
+            "reason": "",
+            "started": time.strftime("%Y-%m-%dT%H:%M:%S"),
+            "pid": os.getpid(),
+            "seconds": {},
+            "parameters": dict(parameters),
+            "packages": {name: version(name) for name in PACKAGES},
+        }
+
+    def update(self, **changes: object) -> None:
+        """Change the status, and replace status.json in one step."""
+        self.status.update(changes)
+        with atomic_path(self.layout.status) as path:
+            Path(path).write_text(json.dumps(self.status, indent=2) + "\n", encoding="utf-8")
+
+    def finish_stage(self, stage: str, seconds: float) -> None:
+        """Note that a stage ended well, and what it took [s]."""
+        self.update(seconds={**self.status["seconds"], stage: round(seconds, 1)})
+
+    def log(self, text: str) -> None:
+        """Append to log.txt."""
+        with self.layout.log.open("a", encoding="utf-8") as file:
+            file.write(text)
+
+    def say(self, line: str) -> None:
+        """Print a line, and log it."""
+        print(line, flush=True)
+        self.log(line + "\n")
+
+
+class Echo:
+    """Text stream for a notebook's output: always to the log, to the console only where asked."""
+
+    def __init__(self, record: Record, console: bool) -> None:
+        self.record = record
+        self.console = console
+
+    def write(self, text: str) -> int:
+        """Pass text on."""
+        self.record.log(text)
+        if self.console:
+            print(text, end="", flush=True)
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""

@@ -1,0 +1,274 @@
+"""Fit a U-Net to annotated frames: schedule, validation, best weights, resume."""
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.data import DataLoader
+
+from model import checkpoint
+from model.device import Compute, choose
+from model.inference import predict_probabilities
+from model.losses import segmentation_loss
+from model.metrics import score_frames
+from model.representation import Decoding, decode, encode
+from model.unet import UNet, UNetConfig
+from preprocess.augment import AugmentConfig
+from preprocess.frames import Frame
+from preprocess.layout import RunLayout
+from preprocess.normalize import Normalization
+from preprocess.patches import PatchDataset
+
+
+class TrainingError(RuntimeError):
+    """Training that cannot go on."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a net is trained.
+
+    Parameters
+    ----------
+    width, depth : int
+        Size of the U-Net; see `model.unet.UNetConfig`.
+    patch_size : int
+        Side of the square training patches at working resolution [px]; a multiple of 2**depth.
+    batch_size : int
+        Patches a step.
+    epochs, steps_per_epoch : int
+        Length of the schedule.
+    learning_rate : float
+        Peak of the one-cycle schedule.
+    patience : int
+        Stop after so many epochs without a better validation score; without validation frames the
+        schedule always runs to its end.
+    seed : int
+        Seed of weights and patches.
+    precision : {"auto", "float32", "bfloat16"}
+        See `model.device.choose`.
+    scale : float
+        Working resolution, as a share of the frames' own; (0, 1].
+    """
+
+    width: int = 32
+    depth: int = 4
+    patch_size: int = 256
+    batch_size: int = 4
+    epochs: int = 20
+    steps_per_epoch: int = 20
+    learning_rate: float = 2e-3
+    patience: int = 10
+    seed: int = 0
+    precision: str = "auto"
+    scale: float = 0.5
+    normalization: Normalization = field(default_factory=Normalization)
+    augmentation: AugmentConfig = field(default_factory=AugmentConfig)
+    decoding: Decoding = field(default_factory=Decoding)
+
+    def __post_init__(self):
+        for name in ("width", "depth", "patch_size", "batch_size", "epochs", "steps_per_epoch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate is {self.learning_rate}, expected more than 0")
+        if not 0 < self.scale <= 1:
+            raise ValueError(f"scale is {self.scale}, expected more than 0 and at most 1")
+        if self.patch_size % 2**self.depth:
+            raise ValueError(
+                f"patch_size {self.patch_size} is not a multiple of {2**self.depth} (2**depth)"
+            )
+
+
+def _schedule(config: TrainingConfig) -> Callable[[int], float]:
+    """Learning rate of a step as a share of its peak: linear rise, then half a cosine."""
+    total = config.epochs * config.steps_per_epoch
+    rise = max(1, total // 10)
+
+    def share(step: int) -> float:
+        if step < rise:
+            return (step + 1) / rise
+        return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
+
+    return share
+
+
+def initialize(config: TrainingConfig, compute: Compute) -> tuple[UNet, Optimizer, LambdaLR]:
+    """A fresh net, its optimizer and its learning-rate schedule, drawn from the seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        net = compute.place_net(UNet(UNetConfig(width=config.width, depth=config.depth)))
+    optimizer = torch.optim.AdamW(net.parameters(), lr=config.learning_rate, weight_decay=1e-2)
+    return net, optimizer, LambdaLR(optimizer, _schedule(config))
+
+
+def train_epoch(
+    net: UNet, loader: DataLoader, optimizer: Optimizer, schedule: LambdaLR, compute: Compute
+) -> float:
+    """One pass over the batches of `preprocess.patches.PatchDataset`; returns the mean loss.
+
+    Raises
+    ------
+    TrainingError
+        If the loss is no longer finite.
+    """
+    net.train()
+    losses = []
+    for batch in loader:
+        image = compute.place(batch["image"])  # (N, 1, P, P)
+        weight = compute.place(batch["weight"][:, None])  # (N, 1, P, P)
+        targets = compute.place(encode(batch["label"]))  # (N, C, P, P)
+        with compute.autocast():
+            logits = net(image)  # (N, C, P, P)
+        loss = segmentation_loss(logits, targets, weight)
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"the loss became {loss.item()} at step {len(losses)} of the epoch; the best "
+                "weights so far are kept; lower learning_rate or set precision to float32"
+            )
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        optimizer.step()
+        schedule.step()
+        losses.append(loss.item())
+    return float(np.mean(losses))
+
+
+def _validate(net: UNet, frames: list[Frame], decoding: Decoding, compute: Compute) -> dict:
+    """Loss and scores on whole frames at working resolution; NaN without frames."""
+    if not frames:
+        return dict.fromkeys(("validation_loss", "validation_IoU", "validation_AP50"), math.nan)
+    net.eval()
+    losses, pairs = [], {}
+    for frame in frames:
+        maps = predict_probabilities(net, frame.image, compute)  # (C, H, W)
+        logits = torch.from_numpy(maps)[None].logit(eps=1e-6)  # (1, C, H, W)
+        targets = encode(torch.from_numpy(frame.label)[None])  # (1, C, H, W)
+        weight = torch.from_numpy(frame.weight)[None, None]  # (1, 1, H, W)
+        losses.append(segmentation_loss(logits, targets, weight).item())
+        pairs[frame.name] = (frame.label, decode(maps, decoding))
+    scores = score_frames(pairs).mean()
+    return {
+        "validation_loss": float(np.mean(losses)),
+        "validation_IoU": float(scores.IoU),
+        "validation_AP50": float(scores.AP50),
+    }
+
+
+def _progress(row: dict, epochs: int) -> str:
+    """One line about an epoch."""
+    line = f"epoch {row['epoch']:3d}/{epochs}  train loss {row['train_loss']:.3f}"
+    if math.isfinite(row["validation_loss"]):
+        line += (
+            f"  validation loss {row['validation_loss']:.3f}"
+            f"  IoU {row['validation_IoU']:.3f}  AP50 {row['validation_AP50']:.3f}"
+        )
+    return f"{line}  {row['seconds']:.1f} s"
+
+
+def describe(config: TrainingConfig, history: pd.DataFrame, train: list[Frame]) -> dict:
+    """What is stored beside the weights, in plain Python."""
+    return {
+        "scale": config.scale,
+        "normalization": asdict(config.normalization),
+        "decoding": asdict(config.decoding),
+        "training": asdict(config),
+        "frames": [frame.name for frame in train],
+        "history": history.to_dict(orient="list"),
+    }
+
+
+def fit(
+    config: TrainingConfig,
+    train: list[Frame],
+    validation: list[Frame],
+    run: RunLayout,
+    resume: bool = False,
+) -> pd.DataFrame:
+    """Train a U-Net and write model.pth, last.ckpt and history.csv into a run.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    train, validation : list of Frame
+        At working resolution. Without validation frames the net of the last epoch is kept;
+        otherwise the one with the best sum of validation IoU and AP50.
+    run : RunLayout
+        Where to write.
+    resume : bool
+        Continue from last.ckpt, if there is one.
+
+    Returns
+    -------
+    DataFrame
+        One row an epoch: epoch, learning_rate, train_loss, validation_loss, validation_IoU,
+        validation_AP50, seconds.
+
+    Raises
+    ------
+    ValueError
+        If there is no training frame.
+    TrainingError
+        If the loss is no longer finite.
+    """
+    if not train:
+        raise ValueError("there is no training frame; at least one annotated frame is needed")
+    compute = choose(config.precision)
+    net, optimizer, schedule = initialize(config, compute)
+    patches = PatchDataset(
+        train,
+        config.patch_size,
+        config.batch_size * config.steps_per_epoch,
+        config.seed,
+        config.augmentation,
+    )
+    loader = DataLoader(patches, batch_size=config.batch_size)
+    rows, best = [], {"score": -math.inf, "epoch": 0, "weights": net.state_dict()}
+    if resume and run.checkpoint.is_file():
+        state = checkpoint.load(run.checkpoint)
+        net.load_state_dict(state["net"])
+        optimizer.load_state_dict(state["optimizer"])
+        schedule.load_state_dict(state["schedule"])
+        rows, best = state["rows"], state["best"]
+
+    for epoch in range(len(rows) + 1, config.epochs + 1):
+        if validation and epoch - best["epoch"] > config.patience:
+            print(f"stopped: no better validation score in {config.patience} epochs")
+            break
+        start = time.perf_counter()
+        patches.set_epoch(epoch)
+        rate = schedule.get_last_lr()[0]
+        train_loss = train_epoch(net, loader, optimizer, schedule, compute)
+        scores = _validate(net, validation, config.decoding, compute)
+        seconds = time.perf_counter() - start
+        rows.append(
+            {"epoch": epoch, "learning_rate": rate, "train_loss": train_loss}
+            | scores
+            | {"seconds": seconds}
+        )
+        score = scores["validation_IoU"] + scores["validation_AP50"] if validation else epoch
+        if score > best["score"]:
+            best = {"score": score, "epoch": epoch, "weights": copy.deepcopy(net.state_dict())}
+        state = {
+            "net": net.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "schedule": schedule.state_dict(),
+            "rows": rows,
+            "best": best,
+        }
+        checkpoint.save(run.checkpoint, state)
+        print(_progress(rows[-1], config.epochs), flush=True)
+
+    history = pd.DataFrame(rows)
+    history.to_csv(run.history, index=False)
+    net.load_state_dict(best["weights"])
+    checkpoint.save_model(run.model, net, describe(config, history, train))
+    return history

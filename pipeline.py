@@ -1,0 +1,305 @@
+"""The conductor: one parameter set in, one run folder out.
+
+    python pipeline.py --data ../my_frames
+    python pipeline.py --parameters parameters/quick.yaml -p seed=3
+
+Runs the stage notebooks in order and then main.ipynb, each in a fresh kernel, and keeps the
+executed copies in RUN/notebooks. Stages hand over by the files of the run folder.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+
+import nbconvert
+import yaml
+
+from conductor import parameters as parameter_set
+from conductor import record as run_record
+from conductor.stage import StageFailed, execute_notebook
+from preprocess.check import DataError, check_data, list_frames, require_fit
+from preprocess.layout import PROJECT, SPLITS, RunLayout, resolve
+from preprocess.sources.simulate import write_default
+
+DEFAULT_DATA = PROJECT / "unet_data"
+STAGES = {
+    "01_explore": "seconds",
+    "02_preprocess": "seconds",
+    "03_augment": "seconds",
+    "04_train": "the long one: minutes, on a few cores",
+    "05_test": "under a minute for a dozen frames",
+    "06_discuss": "a minute or two",
+}
+NEEDS_LABELS = ("02_preprocess", "03_augment", "04_train")
+REFERENCE_SETTINGS = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "PYTHONHASHSEED": "0",
+    "CUDA_VISIBLE_DEVICES": "",
+}
+REFUSALS = (parameter_set.ParameterError, DataError, run_record.RunFolderError, StageFailed)
+
+
+def notebook_path(stage: str) -> Path:
+    """Where a stage's notebook lies; `main` lies beside this file."""
+    return PROJECT / "main.ipynb" if stage == "main" else PROJECT / "notebooks" / f"{stage}.ipynb"
+
+
+def read_parameters(
+    path: str | Path = "parameters/default.yaml",
+    data: str | None = None,
+    run_folder: str | None = None,
+    overrides: tuple[str, ...] = (),
+) -> dict[str, object]:
+    """The complete parameter set of a run.
+
+    Parameters
+    ----------
+    path : str or Path
+        YAML file. Paths inside a file of `parameters/` are relative to the project, in any
+        other file, and in the arguments below, to the current folder.
+    data, run_folder : str, optional
+        Replace `data` and `run`. Data without a run folder go to `runs/NAME-OF-DATA`.
+    overrides : tuple of str
+        `name=value` texts.
+
+    Returns
+    -------
+    dict of str to str, int, float or bool
+
+    Raises
+    ------
+    ParameterError
+        Naming every unknown name and wrong type at once.
+    """
+    here = Path.cwd()
+    file = here / Path(path).expanduser()
+    file = file if file.exists() else PROJECT / path
+    defaults = parameter_set.merged_defaults(map(notebook_path, [*STAGES, "main"]))
+    given = parameter_set.read_overrides(overrides, defaults)
+    given |= {k: v for k, v in {"data": data, "run": run_folder}.items() if v is not None}
+    if isinstance(given.get("data"), str) and "run" not in given:
+        given["run"] = str(PROJECT / "runs" / Path(os.path.abspath(here / given["data"])).name)
+    is_ours = file.resolve().is_relative_to(PROJECT / "parameters")
+    stored = parameter_set.anchored(parameter_set.read_file(file), PROJECT if is_ours else here)
+    return parameter_set.complete(stored | parameter_set.anchored(given, here), defaults)
+
+
+def fill_default_data() -> None:
+    """Simulate the embedded data set where `unet_data/` holds no frames, or half of them.
+
+    The marker tells an interrupted simulation from frames that a user laid there, which are never
+    added to.
+    """
+    marker = DEFAULT_DATA / ".filling"
+    if not marker.exists() and any(next((DEFAULT_DATA / s).rglob("*.tif*"), None) for s in SPLITS):
+        return
+    print("unet_data: simulating the default frames; takes about a minute and 50 MB", flush=True)
+    DEFAULT_DATA.mkdir(exist_ok=True)
+    marker.touch()
+    write_default(DEFAULT_DATA)
+    marker.unlink()
+
+
+def plan(parameters: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
+    """Refuse unusable data before anything is written, and choose the stages.
+
+    Images without training labels are segmented with the shipped weights.
+
+    Returns
+    -------
+    parameters : dict of str to str, int, float or bool
+        With `weights` set to `shipped` where this run trains none.
+    stages : list of str
+
+    Raises
+    ------
+    DataError
+        With a table of every offender.
+    """
+    data = resolve(parameters["data"])
+    if data == DEFAULT_DATA:
+        fill_default_data()
+    frames = list_frames(data)
+    trainable = bool(((frames["split"] == "train") & (frames["label"] != "")).any())
+    findings = check_data(data, train=trainable)
+    require_fit(findings)
+    print(f"data: {data}: {len(frames)} frames", flush=True)
+    if len(findings):
+        print(findings.to_string(index=False), flush=True)
+    if trainable:
+        return dict(parameters), [*STAGES]
+    print("no training labels: 02 to 04 are left out, earlier trained weights give the masks")
+    weights = "shipped" if parameters["weights"] == "run" else parameters["weights"]
+    return {**parameters, "weights": weights}, [s for s in STAGES if s not in NEEDS_LABELS]
+
+
+def run(parameters: Mapping[str, object], with_main: bool = True) -> RunLayout:
+    """Run the pipeline once.
+
+    Parameters
+    ----------
+    parameters : mapping
+        A complete set, as from `read_parameters`.
+    with_main : bool
+        End with main.ipynb and report.html.
+
+    Returns
+    -------
+    RunLayout
+        Where everything lies.
+
+    Raises
+    ------
+    DataError, RunFolderError
+        Before anything is written.
+    StageFailed
+        Naming stage, cell and cause; status.json says the same, log.txt has the traceback.
+    """
+    root, data = resolve(parameters["run"]), resolve(parameters["data"])
+    run_record.require_run_folder(root, data)
+    parameters, stages = plan(parameters)
+    root.mkdir(parents=True, exist_ok=True)
+    with run_record.locked(root):
+        layout = RunLayout(root)
+        record = run_record.Record(layout, parameters)
+        record.update()
+        run_record.clear_run(layout)
+        layout.make()
+        layout.config.write_text(yaml.safe_dump(parameters, sort_keys=False), encoding="utf-8")
+        try:
+            _run_stages([*stages, "main"] if with_main else stages, parameters, layout, record)
+            if data == DEFAULT_DATA:
+                _copy_to_default_data(layout)
+            if with_main:
+                write_report(layout)
+        except BaseException as error:
+            record.log(traceback.format_exc())
+            record.update(state="failed", reason=str(error) or type(error).__name__)
+            raise
+        record.update(state="done", stage="")
+    return layout
+
+
+def _run_stages(
+    stages: list[str],
+    parameters: Mapping[str, object],
+    layout: RunLayout,
+    record: run_record.Record,
+) -> None:
+    """Execute the stages in order; each receives only what differs from its own defaults."""
+    for number, stage in enumerate(stages, start=1):
+        cost = STAGES.get(stage, "seconds")
+        record.say(f"[{number}/{len(stages)}] {stage} ({cost})")
+        record.update(stage=stage)
+        notebook = notebook_path(stage)
+        defaults = parameter_set.declared_parameters(notebook)
+        changed = {k: parameters[k] for k, v in defaults.items() if parameters[k] != v}
+        start = time.monotonic()
+        echo = run_record.Echo(record, console=stage == "04_train")
+        execute_notebook(notebook, layout.notebooks / notebook.name, changed, echo)
+        seconds = time.monotonic() - start
+        record.finish_stage(stage, seconds)
+        record.say(f"[{number}/{len(stages)}] {stage} done in {seconds:.0f} s")
+
+
+def _copy_to_default_data(layout: RunLayout) -> None:
+    """Lay masks and augmented examples beside the default data, for who looks for them there."""
+    for source in (layout.predicted_masks, layout.augmented):
+        target = DEFAULT_DATA / source.name
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(source, target)
+
+
+def write_report(layout: RunLayout) -> None:
+    """The run's main page as one HTML file, pictures inside, code left out."""
+    exporter = nbconvert.HTMLExporter(exclude_input=True, exclude_output_prompt=True)
+    html, _ = exporter.from_filename(str(layout.notebooks / "main.ipynb"))
+    layout.report.write_text(html, encoding="utf-8")
+
+
+def ensure_run(
+    run: str, data: str, parameters: str = "parameters/quick.yaml", **overrides: object
+) -> None:
+    """Run the stages where the run folder holds no finished last stage; otherwise do nothing.
+
+    Parameters
+    ----------
+    run, data : str
+        As in the parameters cell of main.ipynb.
+    parameters : str
+        Parameters file for the remaining values.
+    **overrides
+        Single values that replace those of the file.
+
+    Raises
+    ------
+    RunFolderError
+        If the folder holds a run of other data.
+    StageFailed
+        If the pipeline ends with an error; its own message stands above.
+    """
+    root = resolve(run)
+    status = run_record.read_status(root)
+    if [*STAGES][-1] in status.get("seconds", {}):
+        if resolve(status["parameters"]["data"]) == resolve(data):
+            return
+        raise run_record.RunFolderError(
+            f"run: {run} holds a run of {status['parameters']['data']}; give {data} another folder"
+        )
+    # A process of its own: papermill starts an event loop, and this kernel already has one.
+    command = [sys.executable, str(PROJECT / "pipeline.py"), "--stages-only"]
+    command += ["--parameters", str(resolve(parameters))]
+    command += ["--data", str(resolve(data)), "--run", str(root)]
+    command += [word for name, value in overrides.items() for word in ("-p", f"{name}={value}")]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+    if process.returncode:
+        raise StageFailed(f"the pipeline ended with code {process.returncode}; see {root}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--parameters", default="parameters/default.yaml", metavar="FILE")
+    parser.add_argument("--data", metavar="DIR", help="data set; default: the simulated frames")
+    parser.add_argument("--run", metavar="DIR", help="run folder; default: runs/NAME-OF-DATA")
+    parser.add_argument("-p", action="append", default=[], metavar="name=value")
+    parser.add_argument(
+        "--check", action="store_true", help="check parameters and data, write no run"
+    )
+    parser.add_argument("--stages-only", action="store_true", help="leave main.ipynb out")
+    options = parser.parse_args(arguments)
+    # A terminated run shall end like a failed one: with its status written.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
+    start = time.monotonic()
+    try:
+        parameters = read_parameters(
+            options.parameters, options.data, options.run, tuple(options.p)
+        )
+        if options.check:
+            plan(parameters)
+            print("fit to use")
+            return 0
+        layout = run(parameters, with_main=not options.stages_only)
+    except REFUSALS as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    print(f"\nDone in {time.monotonic() - start:.0f} s. Look at:")
+    shown = [layout.report, layout.notebooks, layout.figures, layout.scores, layout.predicted_masks]
+    print("\n".join(f"  {path}" for path in shown if path.exists()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
