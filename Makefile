@@ -4,18 +4,20 @@ PYTHON ?= python3
 DATA ?=
 RUN ?=
 PARAMETERS ?= parameters/default.yaml
+SET ?=
 
 VENV := .venv
 STAMP := $(VENV)/.installed
 IN := $(VENV)/bin
-OPTIONS := --parameters "$(PARAMETERS)" $(if $(DATA),--data "$(DATA)") $(if $(RUN),--run "$(RUN)")
+OPTIONS := --parameters "$(PARAMETERS)" $(if $(DATA),--data "$(DATA)") $(if $(RUN),--run "$(RUN)") $(foreach pair,$(SET),-p "$(pair)")
 
 .DEFAULT_GOAL := help
 .PHONY: help run check test lab refresh clean
 
 help:
-	@echo "make run [DATA=folder] [RUN=folder] [PARAMETERS=file]   the whole study, from frames to report"
-	@echo "make check [DATA=folder]    is this data set fit to use? lists every offender"
+	@echo "make run                    the whole study, from frames to report; with your own:"
+	@echo "                            DATA=folder RUN=folder PARAMETERS=file SET='name=value name=value'"
+	@echo "make check DATA=folder      is this data set fit to use? lists every offender"
 	@echo "make test                   all tests, at most 15 minutes on 2 cores"
 	@echo "make lab                    JupyterLab on the notebooks"
 	@echo "make refresh                rewrite the stored outputs and figures/ from the default data"

@@ -33,9 +33,9 @@ STAGES = {
     "01_explore": "seconds",
     "02_preprocess": "seconds",
     "03_augment": "seconds",
-    "04_train": "the long one: minutes, on a few cores",
-    "05_test": "under a minute for a dozen frames",
-    "06_discuss": "a minute or two",
+    "04_train": "the long one: minutes",
+    "05_test": "about a second a frame and net",
+    "06_discuss": "about a minute",
 }
 NEEDS_LABELS = ("02_preprocess", "03_augment", "04_train")
 REFERENCE_SETTINGS = {
@@ -92,6 +92,14 @@ def read_parameters(
     return parameter_set.complete(stored | parameter_set.anchored(given, here), defaults)
 
 
+def provide_data(data: str) -> Path:
+    """Folder of a data set; the embedded one is simulated where it holds no frames yet."""
+    folder = resolve(data)
+    if folder == DEFAULT_DATA:
+        fill_default_data()
+    return folder
+
+
 def fill_default_data() -> None:
     """Simulate the embedded data set where `unet_data/` holds no frames, or half of them.
 
@@ -124,9 +132,7 @@ def plan(parameters: Mapping[str, object]) -> tuple[dict[str, object], list[str]
     DataError
         With a table of every offender.
     """
-    data = resolve(parameters["data"])
-    if data == DEFAULT_DATA:
-        fill_default_data()
+    data = provide_data(parameters["data"])
     frames = list_frames(data)
     trainable = bool(((frames["split"] == "train") & (frames["label"] != "")).any())
     findings = check_data(data, train=trainable)

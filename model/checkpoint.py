@@ -1,5 +1,6 @@
 """Weights in and out: tensors and plain Python only, written atomically, read without pickled code."""
 
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
@@ -39,7 +40,9 @@ def load(path: Path) -> dict[str, Any]:
     if not Path(path).is_file():
         raise CheckpointError(f"{path}: no such file; expected the weights of a trained model")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of foreign pickles, which are refused below
+            return torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         raise CheckpointError(
             f"{path}: not a readable file of weights ({type(error).__name__}); expected tensors "

@@ -99,4 +99,5 @@ class Segmenter:
         probabilities : (2, H, W) float32 ndarray, [0, 1]
         """
         maps = self.probabilities(image)
-        return decode(maps, Decoding(**self.info["decoding"])), maps
+        decoding = Decoding(**self.info["decoding"])
+        return decode(maps, decoding, zoom=1 / self.info["scale"]), maps

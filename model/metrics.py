@@ -176,10 +176,10 @@ def score_frame(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
         IoU 0.50 and 0.75; mSA, their mean over 0.50, 0.55 .. 0.95; F1, object_precision and
         object_recall at 0.50; SEG of the Cell Tracking Challenge; n_true and n_predicted cells.
     """
-    t, p = truth > 0, predicted > 0
-    both, either = int((t & p).sum()), int((t | p).sum())
     cells = overlap(truth, predicted)
     curve = _curve(cells)
+    t, p = truth > 0, predicted > 0
+    both, either = int((t & p).sum()), int((t | p).sum())
     return {
         "IoU": _ratio(both, either),
         "Dice": _ratio(2 * both, int(t.sum() + p.sum())),

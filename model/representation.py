@@ -5,7 +5,8 @@ two cells touch, both rims lie between them, so that foreground without contour 
 one core a cell; each core grows back over the foreground by a watershed.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -27,14 +28,15 @@ class Decoding:
         Probability above which a pixel belongs to a cell, (0, 1).
     core : float
         Value of foreground * (1 - contour) above which a pixel belongs to a cell's core, (0, 1).
-    smallest_core, smallest_cell : int
-        Cores and cells of fewer pixels are dropped [px].
+    smallest_core, smallest_cell : float
+        Cores and cells of a smaller area are dropped [px at working resolution]; `learn_sizes`
+        takes them from annotated cells.
     """
 
     foreground: float = 0.5
     core: float = 0.5
-    smallest_core: int = 20
-    smallest_cell: int = 100
+    smallest_core: float = 20
+    smallest_cell: float = 50
 
 
 def encode(label: torch.Tensor) -> torch.Tensor:
@@ -59,7 +61,31 @@ def encode(label: torch.Tensor) -> torch.Tensor:
     return torch.cat([foreground, contour], dim=1).float()
 
 
-def _drop_small(label: np.ndarray, smallest: int) -> np.ndarray:
+def learn_sizes(decoding: Decoding, labels: Iterable[np.ndarray]) -> Decoding:
+    """Smallest core and cell to believe in: half of what all but 5 % of annotated cells exceed.
+
+    Parameters
+    ----------
+    decoding : Decoding
+        Its other thresholds stay.
+    labels : iterable of (H, W) int32 ndarray
+        Annotated frames at working resolution. Without any cell the sizes stay as they are.
+    """
+    areas, cores = [], []
+    for label in labels:
+        _, contour = encode(torch.from_numpy(label)[None])[0].numpy()
+        area = np.bincount(label.ravel())
+        core = np.bincount(label[contour == 0], minlength=len(area))
+        there = np.flatnonzero(area[1:]) + 1
+        areas.append(area[there])
+        cores.append(core[there])
+    if not sum(map(len, areas)):
+        return decoding
+    smallest = [float(np.percentile(np.concatenate(sizes), 5)) / 2 for sizes in (cores, areas)]
+    return replace(decoding, smallest_core=smallest[0], smallest_cell=smallest[1])
+
+
+def _drop_small(label: np.ndarray, smallest: float) -> np.ndarray:
     """Label image without the objects of fewer than `smallest` pixels."""
     areas = np.bincount(label.ravel())
     keep = areas >= smallest
@@ -67,7 +93,9 @@ def _drop_small(label: np.ndarray, smallest: int) -> np.ndarray:
     return np.where(keep[label], label, 0)
 
 
-def decode(probabilities: np.ndarray, decoding: Decoding = Decoding()) -> np.ndarray:
+def decode(
+    probabilities: np.ndarray, decoding: Decoding = Decoding(), zoom: float = 1.0
+) -> np.ndarray:
     """One label per cell from predicted maps.
 
     Parameters
@@ -75,6 +103,8 @@ def decode(probabilities: np.ndarray, decoding: Decoding = Decoding()) -> np.nda
     probabilities : (2, H, W) float32 ndarray, [0, 1]
         Foreground and contour.
     decoding : Decoding
+    zoom : float
+        Resolution of the maps, as a multiple of the working resolution.
 
     Returns
     -------
@@ -86,7 +116,7 @@ def decode(probabilities: np.ndarray, decoding: Decoding = Decoding()) -> np.nda
     mask = foreground > decoding.foreground
     square = np.ones((3, 3), dtype=bool)
     cores = _drop_small(
-        ndimage.label((core > decoding.core) & mask, square)[0], decoding.smallest_core
+        ndimage.label((core > decoding.core) & mask, square)[0], decoding.smallest_core * zoom**2
     )
     bodies = ndimage.label(mask, square)[0]
     with_core = np.isin(bodies, np.unique(bodies[cores > 0]))
@@ -94,4 +124,5 @@ def decode(probabilities: np.ndarray, decoding: Decoding = Decoding()) -> np.nda
     markers = np.where(cores > 0, cores, np.where(thin > 0, thin + cores.max(), 0))
     cells = watershed(-core, markers, mask=mask)
     cells = connected_components(cells, connectivity=2)
-    return relabel_sequential(_drop_small(cells, decoding.smallest_cell))[0].astype(np.int32)
+    cells = _drop_small(cells, decoding.smallest_cell * zoom**2)
+    return relabel_sequential(cells)[0].astype(np.int32)

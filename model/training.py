@@ -18,7 +18,7 @@ from model.device import Compute, choose
 from model.inference import predict_probabilities
 from model.losses import segmentation_loss
 from model.metrics import score_frames
-from model.representation import Decoding, decode, encode
+from model.representation import Decoding, decode, encode, learn_sizes
 from model.unet import UNet, UNetConfig
 from preprocess.augment import AugmentConfig
 from preprocess.frames import Frame
@@ -56,6 +56,9 @@ class TrainingConfig:
         See `model.device.choose`.
     scale : float
         Working resolution, as a share of the frames' own; (0, 1].
+    normalization, augmentation : Normalization, AugmentConfig
+    decoding : Decoding
+        Thresholds; its smallest sizes give way to those of the training frames.
     """
 
     width: int = 32
@@ -65,7 +68,7 @@ class TrainingConfig:
     epochs: int = 20
     steps_per_epoch: int = 20
     learning_rate: float = 2e-3
-    patience: int = 10
+    patience: int = 25
     seed: int = 0
     precision: str = "auto"
     scale: float = 0.5
@@ -174,12 +177,14 @@ def _progress(row: dict, epochs: int) -> str:
     return f"{line}  {row['seconds']:.1f} s"
 
 
-def describe(config: TrainingConfig, history: pd.DataFrame, train: list[Frame]) -> dict:
+def describe(
+    config: TrainingConfig, decoding: Decoding, history: pd.DataFrame, train: list[Frame]
+) -> dict:
     """What is stored beside the weights, in plain Python."""
     return {
         "scale": config.scale,
         "normalization": asdict(config.normalization),
-        "decoding": asdict(config.decoding),
+        "decoding": asdict(decoding),
         "training": asdict(config),
         "frames": [frame.name for frame in train],
         "history": history.to_dict(orient="list"),
@@ -223,6 +228,7 @@ def fit(
         raise ValueError("there is no training frame; at least one annotated frame is needed")
     compute = choose(config.precision)
     net, optimizer, schedule = initialize(config, compute)
+    decoding = learn_sizes(config.decoding, (frame.label for frame in train))
     patches = PatchDataset(
         train,
         config.patch_size,
@@ -247,7 +253,7 @@ def fit(
         patches.set_epoch(epoch)
         rate = schedule.get_last_lr()[0]
         train_loss = train_epoch(net, loader, optimizer, schedule, compute)
-        scores = _validate(net, validation, config.decoding, compute)
+        scores = _validate(net, validation, decoding, compute)
         seconds = time.perf_counter() - start
         rows.append(
             {"epoch": epoch, "learning_rate": rate, "train_loss": train_loss}
@@ -270,5 +276,5 @@ def fit(
     history = pd.DataFrame(rows)
     history.to_csv(run.history, index=False)
     net.load_state_dict(best["weights"])
-    checkpoint.save_model(run.model, net, describe(config, history, train))
+    checkpoint.save_model(run.model, net, describe(config, decoding, history, train))
     return history

@@ -5,7 +5,8 @@ import pandas as pd
 from scipy import ndimage
 from skimage.measure import regionprops_table
 
-from preprocess.tiff import read_image, read_label
+from preprocess.frames import read_cells
+from preprocess.tiff import read_image
 
 CELL_PROPERTIES = ("label", "area", "perimeter", "eccentricity", "solidity")
 
@@ -60,7 +61,7 @@ def frame_statistics(frames: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for frame in frames.itertuples():
-        image = read_image(frame.image)
+        image = read_image(frame.image, frame.page)
         p1, p50, p99 = np.percentile(image, (1, 50, 99))
         row = {
             "split": frame.split,
@@ -73,7 +74,7 @@ def frame_statistics(frames: pd.DataFrame) -> pd.DataFrame:
             "p99": p99,
         }
         if frame.label:
-            label = read_label(frame.label)
+            label, _ = read_cells(frame)
             areas = np.unique(label[label > 0], return_counts=True)[1]
             row |= {
                 "cells": len(areas),

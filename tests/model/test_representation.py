@@ -2,7 +2,7 @@ import numpy as np
 import torch
 from skimage.segmentation import relabel_sequential
 
-from model.representation import Decoding, decode, encode
+from model.representation import Decoding, decode, encode, learn_sizes
 
 LABEL = np.array(
     [
@@ -51,3 +51,21 @@ def test_specks_are_dropped_and_nothing_gives_nothing():
     assert decode(maps, TINY).max() == 1
     assert decode(maps, Decoding(smallest_cell=10)).max() == 0
     assert decode(np.zeros((2, 20, 20), np.float32)).max() == 0
+
+
+def test_smallest_sizes_come_from_annotated_cells():
+    label = np.zeros((60, 60), np.int32)
+    label[5:15, 5:25], label[30:50, 30:50] = 2, 8  # 200 and 400 px, cores of 8 x 18 and 18 x 18
+    learned = learn_sizes(Decoding(foreground=0.4), [label])
+    assert learned.smallest_cell == np.percentile([200, 400], 5) / 2
+    assert learned.smallest_core == np.percentile([144, 324], 5) / 2
+    assert learned.foreground == 0.4
+    assert learn_sizes(TINY, [np.zeros((4, 4), np.int32)]) == TINY
+
+
+def test_sizes_grow_with_the_resolution_of_the_maps():
+    maps = np.zeros((2, 20, 20), np.float32)
+    maps[0, 5:9, 5:9] = 1
+    decoding = Decoding(smallest_core=1, smallest_cell=10)
+    assert decode(maps, decoding).max() == 1
+    assert decode(maps, decoding, zoom=2).max() == 0  # 16 px are 4 at half the resolution

@@ -1,0 +1,220 @@
+"""A trained net on many frames: masks written, masks scored, models compared."""
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+
+from model.checkpoint import CheckpointError
+from model.inference import Segmenter
+from model.metrics import cell_table, score_frame, threshold_curve
+from preprocess.frames import read_cells
+from preprocess.layout import SHIPPED_MODEL, RunLayout, require, resolve
+from preprocess.statistics import cell_shapes
+from preprocess.tiff import read_image, read_label, write_tiff
+
+MANY = 3  # this number of close neighbours and more are one group
+
+
+def available_models(weights: str, run: RunLayout) -> dict[str, Path]:
+    """Files of weights to score, the chosen one first.
+
+    Parameters
+    ----------
+    weights : str
+        `run` (the net that this run trained), `shipped` (unet_model.pth), or a path.
+    run : RunLayout
+
+    Returns
+    -------
+    dict of str to Path
+        The chosen weights, then `run` and `shipped` where they exist.
+
+    Raises
+    ------
+    StageMissing
+        If this run has trained no net yet.
+    CheckpointError
+        If the file is absent.
+    """
+    known = {"run": run.model, "shipped": SHIPPED_MODEL}
+    chosen = known.get(weights, resolve(weights))
+    if weights == "run":
+        require(chosen, "04_train")
+    if not chosen.is_file():
+        raise CheckpointError(f"weights: no file {chosen}; give run, shipped, or a path")
+    others = {name: path for name, path in known.items() if path.is_file() and name != weights}
+    return {weights if weights in known else chosen.stem: chosen} | others
+
+
+def write_masks(segmenter: Segmenter, frames: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """Segment frames and write one label TIFF each, under the frame's name.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+    frames : DataFrame
+        As `preprocess.check.list_frames` gives it.
+    folder : Path
+
+    Returns
+    -------
+    DataFrame
+        name; t; cells; covered, the share of the frame that cells cover, [0, 1].
+    """
+    rows = []
+    for frame in frames.itertuples():
+        label, _ = segmenter.segment(read_image(frame.image, frame.page))
+        write_tiff(folder / f"{frame.name}.tif", label, frame.pixel_size_um)
+        rows.append((frame.name, frame.t, int(label.max()), float((label > 0).mean())))
+    return pd.DataFrame(rows, columns=["name", "t", "cells", "covered"])
+
+
+def truth_and_mask(frame: pd.Series, folder: Path) -> tuple[np.ndarray | None, np.ndarray]:
+    """Annotated and predicted cells of a frame, both 0 where nobody annotated.
+
+    Parameters
+    ----------
+    frame : Series or namedtuple
+        A row of `preprocess.check.list_frames`.
+    folder : Path
+        Where `write_masks` wrote.
+
+    Returns
+    -------
+    truth : (H, W) int32 ndarray or None
+        None for a frame without a label.
+    predicted : (H, W) int32 ndarray
+    """
+    predicted = read_label(require(folder / f"{frame.name}.tif", "05_test"))
+    if not frame.label:
+        return None, predicted
+    truth, annotated = read_cells(frame)
+    return truth, np.where(annotated, predicted, 0)
+
+
+def _per_frame(
+    function: Callable[[np.ndarray, np.ndarray], pd.DataFrame], frames: pd.DataFrame, folder: Path
+) -> pd.DataFrame:
+    """`function(truth, predicted)` of every labelled frame below each other, `frame` in front.
+
+    Without a labelled frame the table has its columns, and no row.
+    """
+    labelled = frames[frames.label != ""]
+    tables = {f.name: function(*truth_and_mask(f, folder)) for f in labelled.itertuples()}
+    nothing = np.zeros((1, 1), np.int32)
+    table = pd.concat(tables or {"": function(nothing, nothing)}, names=["frame"])
+    return table.reset_index(level=0).iloc[: None if tables else 0].reset_index(drop=True)
+
+
+def score_masks(frames: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """`model.metrics.score_frame` of every labelled frame."""
+    return _per_frame(lambda t, p: pd.DataFrame([score_frame(t, p)]), frames, folder)
+
+
+def score_model(segmenter: Segmenter, frames: pd.DataFrame) -> pd.DataFrame:
+    """The scores of `score_masks` for a net whose masks are not kept."""
+    labelled = frames[frames.label != ""]
+    with TemporaryDirectory() as folder:
+        write_masks(segmenter, labelled, Path(folder))
+        return score_masks(labelled, Path(folder))
+
+
+def mean_curve(frames: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """`model.metrics.threshold_curve`, averaged over the labelled frames."""
+    curves = _per_frame(threshold_curve, frames, folder)
+    return curves.groupby("threshold", as_index=False).mean(numeric_only=True)
+
+
+def found_cells(frames: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """`model.metrics.cell_table` of all labelled frames."""
+    return _per_frame(cell_table, frames, folder)
+
+
+def recall_by(cells: pd.DataFrame, column: str, groups: int) -> pd.DataFrame:
+    """Share of true cells that were found, in groups of a property.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        As `found_cells` gives it.
+    column : str
+        Property to group by.
+    groups : int
+        Number of groups of equal count; 0 makes one group of each value, 3 and more together.
+
+    Returns
+    -------
+    DataFrame
+        group, a text; cells; recall at IoU 0.5, [0, 1]; iou, the mean, [0, 1].
+    """
+    values = cells[column]
+    if groups and len(cells):
+        key = pd.qcut(values, groups, duplicates="drop")
+        text = key.map(lambda i: f"{i.left:.0f} to {i.right:.0f}")
+    else:
+        text = values.clip(upper=MANY).map(lambda v: f"{v}" if v < MANY else f"{MANY} or more")
+        text = pd.Categorical(text, sorted(text.unique()))
+    grouped = cells.assign(group=text).groupby("group", observed=True)
+    table = grouped.agg(cells=("id", "size"), recall=("matched", "mean"), iou=("iou", "mean"))
+    return table.reset_index().astype({"group": str})
+
+
+def worst_cells(
+    cells: pd.DataFrame, frames: pd.DataFrame, folder: Path, size: int = 128
+) -> list[dict]:
+    """Surroundings of some true cells.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        Rows of `found_cells`, in the order to show.
+    frames : DataFrame
+        As `preprocess.check.list_frames` gives it.
+    folder : Path
+        Where `write_masks` wrote.
+    size : int
+        Side of the pictures [px].
+
+    Returns
+    -------
+    list of dict
+        image, truth, predicted, (size, size) or smaller at the frame's edge; title.
+    """
+    crops = []
+    for cell in cells.itertuples():
+        frame = next(frames[frames.name == cell.frame].itertuples())
+        truth, predicted = truth_and_mask(frame, folder)
+        middle = np.argwhere(truth == cell.id).mean(0).astype(int)
+        corner = [np.clip(m - size // 2, 0, max(n - size, 0)) for m, n in zip(middle, truth.shape, strict=True)]
+        window = tuple(slice(c, c + size) for c in corner)
+        image = read_image(frame.image, frame.page)
+        crops.append(
+            {
+                "image": image[window],
+                "truth": truth[window],
+                "predicted": predicted[window],
+                "title": f"{cell.frame}, cell {cell.id}: IoU {cell.iou:.2f}",
+            }
+        )
+    return crops
+
+
+def mask_shapes(frames: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """`preprocess.statistics.cell_shapes` of all annotated and all predicted cells.
+
+    Returns
+    -------
+    DataFrame
+        cells, `annotated` or `predicted`; frame; then the shapes.
+    """
+    tables = []
+    for frame in frames.itertuples():
+        truth, predicted = truth_and_mask(frame, folder)
+        for who, label in (("annotated", truth), ("predicted", predicted)):
+            if label is not None:
+                shapes = cell_shapes(label, frame.pixel_size_um)
+                tables.append(shapes.assign(cells=who, frame=frame.name))
+    return pd.concat(tables, ignore_index=True)

@@ -1,0 +1,129 @@
+"""What a panel shows: a grey frame, a map, classes of pixels; and how panels are laid out."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.image import AxesImage
+
+GREYS = 24  # levels of grey: fewer than the eye needs, and small files
+
+
+def busiest_window(mask: np.ndarray, size: int) -> tuple[slice, slice]:
+    """Square window with the largest sum, the whole array along a side not longer than `size`.
+
+    Parameters
+    ----------
+    mask : (H, W) ndarray
+        For instance where cells meet.
+    size : int
+        Side [px].
+
+    Returns
+    -------
+    (slice, slice)
+        Rows and columns.
+    """
+    total = np.pad(np.asarray(mask, dtype=float), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    h, w = (min(size, n) for n in mask.shape)
+    sums = total[h:, w:] - total[:-h, w:] - total[h:, :-w] + total[:-h, :-w]
+    top, left = np.unravel_index(sums.argmax(), sums.shape)
+    return slice(int(top), int(top) + h), slice(int(left), int(left) + w)
+
+
+def shrink(image: np.ndarray, pixels: int) -> tuple[np.ndarray, int]:
+    """Means of square blocks, so that the longer side has about `pixels`.
+
+    Parameters
+    ----------
+    image : (H, W) ndarray
+    pixels : int
+
+    Returns
+    -------
+    image : (h, w) float32 ndarray
+        A last block that reaches over the rim is filled with the rim's values.
+    factor : int
+        Side of a block [px].
+    """
+    factor = max(1, round(max(image.shape) / pixels))
+    fill = [(0, -n % factor) for n in image.shape]
+    padded = np.pad(np.asarray(image, dtype=np.float32), fill, mode="edge")
+    h, w = (n // factor for n in padded.shape)
+    return padded.reshape(h, factor, w, factor).mean((1, 3)), factor  # (h, f, w, f) -> (h, w)
+
+
+def show_map(ax: Axes, values: np.ndarray, pixels: int = 400, **options) -> AxesImage:
+    """Show an array averaged to about the pixels of its panel; data coordinates stay its own.
+
+    Parameters
+    ----------
+    ax : Axes
+    values : (H, W) or (H, W, 3) ndarray
+        A map, or a colour picture, [0, 1], which is shown as it is.
+    pixels : int
+        Longer side of the panel [px].
+    **options
+        As `Axes.imshow` takes them.
+    """
+    height, width = values.shape[:2]
+    shown, factor = shrink(values, pixels) if values.ndim == 2 else (values, 1)
+    bottom, right = (factor * n - 0.5 for n in shown.shape[:2])
+    if values.ndim == 2:
+        options["interpolation_stage"] = "data"  # no colours but the map's own: small files
+    drawn = ax.imshow(shown, extent=(-0.5, right, bottom, -0.5), **options)
+    ax.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    return drawn
+
+
+def show_frame(ax: Axes, image: np.ndarray, pixels: int = 400) -> AxesImage:
+    """Show a frame in grey, from its 0.5th to its 99.5th percentile; see `show_map`."""
+    darkest, brightest = np.percentile(image, (0.5, 99.5))
+    return show_map(
+        ax,
+        image,
+        pixels,
+        cmap=plt.get_cmap("gray", GREYS),
+        vmin=darkest,
+        vmax=max(brightest, darkest + 1e-6),
+    )
+
+
+def draw_classes(
+    ax: Axes, classes: list[tuple[np.ndarray, str]], strength: float = 0.55
+) -> AxesImage:
+    """Lay each class of pixels in its colour over a frame that is already shown.
+
+    Parameters
+    ----------
+    ax : Axes
+    classes : list of ((H, W) bool ndarray, colour)
+        A pixel belongs to one class at most.
+    strength : float
+        Opacity, [0, 1].
+    """
+    colours = np.zeros((*classes[0][0].shape, 4))  # (H, W, 4)
+    for mask, colour in classes:
+        colours[mask] = (*to_rgb(colour), strength)
+    return ax.imshow(colours, interpolation="nearest")
+
+
+def colour_bar(axes: Axes | np.ndarray, drawn: AxesImage, text: str) -> None:
+    """Put a horizontal colour bar with its meaning under panels."""
+    figure = drawn.get_figure()
+    bar = figure.colorbar(drawn, ax=axes, location="bottom", pad=0.03, fraction=0.06, aspect=25)
+    bar.outline.set_visible(False)
+    bar.set_label(text)
+
+
+def panel_grid(count: int, columns: int) -> tuple[int, int]:
+    """Rows and columns for a number of panels, in rows of about equal length."""
+    rows = -(-count // columns)
+    return rows, -(-count // rows)
+
+
+def hide_rest(axes: np.ndarray, used: int) -> None:
+    """Leave the panels after the first `used` empty."""
+    for ax in axes.flat[used:]:
+        ax.set_axis_off()

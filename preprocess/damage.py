@@ -1,0 +1,137 @@
+"""What is wrong with a file that should be a TIFF: found, expected, and what to do about it."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import tifffile
+
+MAX_PAGE_BYTES = 2**32  # a frame of 46,000 x 46,000 in 16 bits; a larger one is a damaged header
+TIFF_HEADERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+OTHER_HEADERS = {
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"GIF8": "a GIF image",
+    b"BM": "a BMP image",
+    b"\0\0\0\x0cjP": "a JPEG 2000 image",
+    b"%PDF": "a PDF document",
+    b"PK\x03\x04": "a ZIP archive",
+    b"\x1f\x8b": "a gzip archive",
+    b"\x89HDF": "an HDF5 file",
+    b"ZISRAWFILE": "a Zeiss CZI file",
+    b"\xda\xce\xbe\x0a": "a Nikon ND2 file",
+    b"\x93NUMPY": "a NumPy array",
+    b"version https://git-lfs": "a Git LFS pointer, not its contents",
+    b"<!doctype html": "an HTML page",
+    b"<html": "an HTML page",
+    b"<?xml": "an XML document",
+}
+TEXT = {*b"\t\n\r", *range(32, 127)}
+AGAIN = "copy or export it again"
+
+
+class TiffError(ValueError):
+    """A file that cannot be read as single-channel frames.
+
+    Parameters
+    ----------
+    path : Path
+    found, expected, remedy : str
+        Half sentences; the message joins them to one line.
+    """
+
+    def __init__(self, path: Path | str, found: str, expected: str, remedy: str):
+        super().__init__(path, found, expected, remedy)
+        self.path, self.found, self.expected, self.remedy = path, found, expected, remedy
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.found}; expected {self.expected}; {self.remedy}"
+
+
+class _Errors(logging.Handler):
+    """Collects what tifffile only logs in this thread, as a stack cut at the border of a page."""
+
+    def __init__(self):
+        super().__init__(logging.ERROR)
+        self.thread = threading.get_ident()
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self.thread:
+            self.messages.append(record.getMessage())
+
+
+def guess_type(header: bytes) -> str:
+    """What a file is by its first 32 bytes, as `a PNG image`."""
+    start = header.lstrip().lower()
+    for magic, kind in OTHER_HEADERS.items():
+        if header.startswith(magic) or start.startswith(magic):
+            return kind
+    return "a text file" if set(header) <= TEXT else "of an unknown type"
+
+
+def _explained(path: Path, error: Exception) -> TiffError:
+    """Any error of tifffile or its codecs in the user's words."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(32)
+    except OSError:
+        return TiffError(path, f"not readable ({error})", "a TIFF file", "check its rights")
+    if not header:
+        return TiffError(path, "zero bytes", "a TIFF file", AGAIN)
+    if not header.startswith(TIFF_HEADERS):
+        remedy = "save it as TIFF; another ending is not enough"
+        return TiffError(path, f"not a TIFF but {guess_type(header)}", "a TIFF file", remedy)
+    if "imagecodecs" in str(error):
+        remedy = "python -m pip install imagecodecs, or export it uncompressed"
+        return TiffError(path, f"not decodable ({error})", "a known compression", remedy)
+    found = f"damaged ({type(error).__name__}: {' '.join(str(error).split())})"
+    return TiffError(path, found, "a whole TIFF file", f"{AGAIN}, uncompressed")
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tifffile.TiffFile]:
+    """An open file, with every failure, and every error that tifffile only logs, as a TiffError."""
+    log, errors = logging.getLogger("tifffile"), _Errors()
+    log.addHandler(errors)
+    try:
+        with tifffile.TiffFile(path) as file:
+            yield file
+            pages = len(file.pages)
+    except FileNotFoundError as error:
+        raise TiffError(path, "no such file", "a TIFF file", "check its name") from error
+    except Exception as error:  # tifffile and its codecs raise nearly everything
+        raise (error if isinstance(error, TiffError) else _explained(path, error)) from error
+    finally:
+        log.removeHandler(errors)
+    if errors.messages:
+        found = f"damaged or cut off after {pages} pages ({errors.messages[0]})"
+        raise TiffError(path, found, "a whole TIFF file", AGAIN)
+
+
+def require_whole(path: Path, file: tifffile.TiffFile, index: int) -> None:
+    """Refuse a page by its tags, before memory is taken for it.
+
+    Raises
+    ------
+    TiffError
+        If the page is missing, larger than `MAX_PAGE_BYTES`, or ends after the end of the file.
+    """
+    if index >= len(file.pages):
+        raise TiffError(path, f"{len(file.pages)} pages", f"page {index}", AGAIN)
+    page = file.pages[index]
+    if page.nbytes > MAX_PAGE_BYTES:
+        found = f"a page of {page.shape} values, {page.nbytes:,} bytes"
+        remedy = f"{AGAIN}, or cut the picture into pieces"
+        raise TiffError(path, found, f"at most {MAX_PAGE_BYTES:,} bytes a page", remedy)
+    stored = sum(page.databytecounts)
+    ends = (a + n for a, n in zip(page.dataoffsets, page.databytecounts, strict=False))
+    end, size = max(ends, default=0), file.filehandle.size
+    if end > size:
+        raise TiffError(path, f"cut off at {size:,} bytes", f"{end:,} bytes", AGAIN)
+    keyframe = page.keyframe
+    is_raw = keyframe.compression == tifffile.COMPRESSION.NONE and keyframe.bitspersample % 8 == 0
+    if is_raw and stored < page.nbytes:
+        raise TiffError(path, f"{stored:,} bytes of pixels", f"{page.nbytes:,} bytes", AGAIN)

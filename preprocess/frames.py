@@ -1,0 +1,127 @@
+"""Annotated frames as the net sees them: normalized, at working resolution, with pixel weights."""
+
+from dataclasses import dataclass, replace
+from math import nan
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from preprocess.borders import border_weight
+from preprocess.labels import is_border_mask, to_cells, without_ignored
+from preprocess.layout import require
+from preprocess.normalize import Normalization, normalize, resize_image, resize_label
+from preprocess.tiff import read_image, read_label, write_tiff
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One annotated frame at working resolution.
+
+    Parameters
+    ----------
+    name : str
+    image : (H, W) float32 ndarray
+        Normalized.
+    label : (H, W) int32 ndarray
+        0 = background, one id per cell.
+    weight : (H, W) float32 ndarray
+        1 or more; 0 where nobody annotated.
+    pixel_size_um : float
+        Side of a pixel at working resolution [um]; NaN if unknown.
+    """
+
+    name: str
+    image: np.ndarray
+    label: np.ndarray
+    weight: np.ndarray
+    pixel_size_um: float = nan
+
+
+def _border(row: pd.Series) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The border image of a frame as (mask, None), (None, weight map) or (None, None)."""
+    if not row.border:
+        return None, None
+    border = read_image(row.border, row.page)
+    return (border, None) if is_border_mask(border) else (None, border.astype(np.float32))
+
+
+def read_cells(row: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Cells of an annotated frame, whatever the kind of its label.
+
+    Parameters
+    ----------
+    row : Series or namedtuple
+        A row of `preprocess.check.list_frames` with a label.
+
+    Returns
+    -------
+    label : (H, W) int32 ndarray
+        0 = background, one id per cell.
+    annotated : (H, W) bool ndarray
+    """
+    mask, _ = _border(row)
+    return without_ignored(to_cells(read_label(row.label, row.page), mask))
+
+
+def load_frame(row: pd.Series, normalization: Normalization, scale: float) -> Frame:
+    """Read an annotated frame and bring it to working resolution.
+
+    Parameters
+    ----------
+    row : Series or namedtuple
+        A row of `preprocess.check.list_frames` with a label.
+    normalization : Normalization
+    scale : float
+        Working resolution as a share of the frame's own.
+    """
+    image = resize_image(normalize(read_image(row.image, row.page), normalization), scale)
+    cells, annotated = read_cells(row)
+    label = resize_label(cells, image.shape)
+    _, given = _border(row)
+    weight = border_weight(label) if given is None else resize_image(given, scale).clip(min=1)
+    seen = resize_label(annotated.astype(np.int32), label.shape).astype(np.float32)
+    return Frame(row.name, image, label, weight * seen, row.pixel_size_um / scale)
+
+
+def load_frames(
+    table: pd.DataFrame, normalization: Normalization, scale: float, weights: Path | None = None
+) -> list[Frame]:
+    """`load_frame` of every row.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `preprocess.check.list_frames` gives it.
+    normalization : Normalization
+    scale : float
+    weights : Path, optional
+        Folder in which `write_weights` laid the weights; they replace the computed ones.
+
+    Raises
+    ------
+    StageMissing
+        If a frame has no weights there.
+    ValueError
+        If the weights there belong to another working resolution.
+    """
+    frames = [load_frame(row, normalization, scale) for row in table.itertuples()]
+    if weights is None:
+        return frames
+    stored = []
+    for frame in frames:
+        path = require(weights / f"{frame.name}.tif", "02_preprocess")
+        weight = read_image(path)
+        if weight.shape != frame.label.shape:
+            raise ValueError(
+                f"{path}: shape {weight.shape}, expected {frame.label.shape}; run "
+                "notebooks/02_preprocess.ipynb again with the same scale"
+            )
+        stored.append(replace(frame, weight=weight))
+    return stored
+
+
+def write_weights(frames: list[Frame], folder: Path) -> None:
+    """Write each frame's pixel weights as NAME.tif."""
+    for frame in frames:
+        write_tiff(folder / f"{frame.name}.tif", frame.weight, frame.pixel_size_um)

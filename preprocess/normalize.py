@@ -1,0 +1,80 @@
+"""Intensities and sizes to a common range."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from skimage.transform import rescale, resize
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """How a frame's intensities are scaled; stored with the weights.
+
+    Parameters
+    ----------
+    low, high : float
+        Percentiles of the frame that become 0 and 1.
+    limit : float
+        Values are clipped to [-limit, 1 + limit], so that a fleck of dust cannot dominate.
+    """
+
+    low: float = 1.0
+    high: float = 99.0
+    limit: float = 1.0
+
+    def __post_init__(self):
+        if not 0 <= self.low < self.high <= 100:
+            raise ValueError(
+                f"percentiles are {self.low} and {self.high}, expected 0 <= low < high <= 100"
+            )
+
+
+def normalize(image: np.ndarray, normalization: Normalization = Normalization()) -> np.ndarray:
+    """Scale a frame by its own percentiles, so that the same picture in 8 and 16 bits is the same.
+
+    Parameters
+    ----------
+    image : (H, W) ndarray
+        Any real dtype, intensities as recorded.
+    normalization : Normalization
+
+    Returns
+    -------
+    (H, W) float32 ndarray
+        The low percentile at 0, the high one at 1; zeros where the frame is constant.
+    """
+    low, high = np.percentile(image, (normalization.low, normalization.high))
+    if high <= low:
+        return np.zeros(image.shape, np.float32)
+    scaled = (image.astype(np.float32) - np.float32(low)) / np.float32(high - low)
+    return np.clip(scaled, -normalization.limit, 1 + normalization.limit)
+
+
+def resize_image(image: np.ndarray, scale: float) -> np.ndarray:
+    """Image at another resolution: averaged, then interpolated linearly.
+
+    Parameters
+    ----------
+    image : (H, W) float32 ndarray
+    scale : float
+        New size as a share of the old, > 0.
+    """
+    if scale == 1:
+        return image
+    return rescale(image, scale, order=1, anti_aliasing=scale < 1, preserve_range=True).astype(
+        np.float32
+    )
+
+
+def resize_label(label: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Label image in another size, every value one of the old (nearest neighbour).
+
+    Parameters
+    ----------
+    label : (H, W) int32 ndarray
+    shape : (int, int)
+        New size [px].
+    """
+    if label.shape == tuple(shape):
+        return label
+    return resize(label, shape, order=0, anti_aliasing=False, preserve_range=True).astype(np.int32)

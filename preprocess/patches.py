@@ -1,0 +1,94 @@
+"""Training patches, cut and augmented on the fly, the same for every worker and resumed run."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from preprocess.augment import AugmentConfig, Sample, augment
+from preprocess.frames import Frame
+from preprocess.tiff import write_tiff
+
+
+class PatchDataset(Dataset):
+    """Random patches of annotated frames.
+
+    Patch i of epoch e is drawn from SeedSequence([seed, e, i]), whoever asks for it.
+
+    Parameters
+    ----------
+    frames : list of Frame
+    patch_size : int
+        Side of a patch [px].
+    length : int
+        Patches an epoch.
+    seed : int
+    augmentation : AugmentConfig
+    on_cells : float
+        Share of patches that are centred on a cell, [0, 1]; the others lie anywhere.
+    """
+
+    def __init__(
+        self,
+        frames: list[Frame],
+        patch_size: int,
+        length: int,
+        seed: int,
+        augmentation: AugmentConfig = AugmentConfig(),
+        on_cells: float = 0.5,
+    ):
+        self.frames, self.patch_size, self.length, self.seed = frames, patch_size, length, seed
+        self.augmentation, self.on_cells = augmentation, on_cells
+        self.epoch = 0
+        self._cells = [np.flatnonzero(frame.label) for frame in frames]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw the patches of another epoch from now on."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.length
+
+    def _center(self, which: int, rng: np.random.Generator) -> tuple[int, int]:
+        """Row and column of a patch's middle."""
+        shape = self.frames[which].image.shape
+        cells = self._cells[which]
+        if len(cells) and rng.random() < self.on_cells:
+            pixel = cells[rng.integers(len(cells))]
+        else:
+            pixel = rng.integers(shape[0] * shape[1])
+        row, column = np.unravel_index(pixel, shape)
+        return int(row), int(column)
+
+    def __getitem__(self, index: int) -> Sample:
+        """Patch `index` of this epoch.
+
+        Returns
+        -------
+        dict
+            image (1, P, P) float32, label (P, P) int32, weight (P, P) float32; plain tensors.
+        """
+        if not 0 <= index < self.length:
+            raise IndexError(f"patch {index} of {self.length}")
+        rng = np.random.default_rng(np.random.SeedSequence([self.seed, self.epoch, index]))
+        which = int(rng.integers(len(self.frames)))
+        center = self._center(which, rng)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(rng.integers(2**62)))
+            sample = augment(self.frames[which], center, self.patch_size, self.augmentation)
+        plain = {name: tensor.as_subclass(torch.Tensor) for name, tensor in sample.items()}
+        return {
+            "image": plain["image"],
+            "label": plain["label"][0],
+            "weight": plain["weight"][0],
+        }
+
+
+def write_examples(patches: PatchDataset, folder: Path) -> None:
+    """Write every patch of the epoch as NN_image.tif (float32) and NN_label.tif."""
+    size = patches.frames[0].pixel_size_um
+    for i in range(len(patches)):
+        patch = patches[i]
+        write_tiff(folder / f"{i + 1:02d}_image.tif", patch["image"][0].numpy(), size)
+        write_tiff(folder / f"{i + 1:02d}_label.tif", patch["label"].numpy(), size)

@@ -1,0 +1,43 @@
+import pytest
+import torch
+
+from model import device
+from model.device import choose
+
+
+def test_float32_is_what_is_asked_for():
+    compute = choose("float32", "cpu")
+    assert (compute.device, compute.dtype) == ("cpu", torch.float32)
+    with compute.autocast():
+        assert torch.nn.Conv2d(1, 1, 1)(torch.zeros(1, 1, 2, 2)).dtype == torch.float32
+
+
+def test_bfloat16_reaches_the_convolutions():
+    compute = choose("bfloat16", "cpu")
+    with compute.autocast():
+        assert torch.nn.Conv2d(1, 1, 1)(torch.zeros(1, 1, 2, 2)).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(("fast", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_auto_follows_the_hardware(fast, dtype, monkeypatch):
+    monkeypatch.setattr(device, "has_fast_bfloat16", lambda: fast)
+    assert choose("auto", "cpu").dtype == dtype
+
+
+def test_a_missing_gpu_is_said_not_replaced(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="no CUDA device; set device to 'cpu'"):
+        choose("auto", "cuda")
+    assert choose("float32", "auto").device == "cpu"
+
+
+def test_other_words_are_refused():
+    with pytest.raises(ValueError, match="precision is 'fp16'"):
+        choose("fp16")
+    with pytest.raises(ValueError, match="device is 'gpu'"):
+        choose("auto", "gpu")
+
+
+def test_tensors_are_laid_channels_last():
+    placed = choose("float32", "cpu").place(torch.zeros(2, 3, 4, 5))
+    assert placed.is_contiguous(memory_format=torch.channels_last)

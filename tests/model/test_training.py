@@ -1,0 +1,145 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from model import checkpoint
+from model.device import choose
+from model.inference import predict_probabilities
+from model.metrics import score_frame
+from model.representation import decode
+from model.training import TrainingConfig, TrainingError, fit
+from preprocess.augment import NO_AUGMENTATION
+from preprocess.borders import border_weight
+from preprocess.frames import Frame
+from preprocess.layout import RunLayout
+
+TINY = TrainingConfig(
+    width=4,
+    depth=2,
+    patch_size=32,
+    batch_size=2,
+    epochs=3,
+    steps_per_epoch=4,
+    precision="float32",
+    scale=1.0,
+)
+
+
+def frame_of_discs(seed: int, size: int = 64) -> Frame:
+    """Bright discs on a dark ground, some of them touching."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:size, :size]
+    label = np.zeros((size, size), np.int32)
+    for cell, (cy, cx) in enumerate(((16, 16), (16, 36), (44, 40)), start=1):
+        label[(y - cy) ** 2 + (x - cx) ** 2 < 10**2] = cell
+    image = (label > 0) + 0.1 * rng.standard_normal(label.shape)
+    return Frame(f"discs{seed}", image.astype(np.float32), label, border_weight(label))
+
+
+FRAME = frame_of_discs(0)
+
+
+def test_one_frame_can_be_learned_by_heart(tmp_path):
+    config = dataclasses.replace(
+        TINY,
+        width=8,
+        epochs=4,
+        steps_per_epoch=40,
+        learning_rate=0.02,
+        augmentation=NO_AUGMENTATION,
+    )
+    history = fit(config, [FRAME], [], RunLayout(tmp_path))
+    assert history.train_loss.iloc[-1] < 0.5 * history.train_loss.iloc[0]
+    net, info = checkpoint.load_model(tmp_path / "model.pth")
+    maps = predict_probabilities(net, FRAME.image, choose("float32", "cpu"))
+    scores = score_frame(FRAME.label, decode(maps))
+    assert scores["IoU"] > 0.9 and scores["AP50"] == 1
+    # sizes to believe in come from the annotated discs, whose areas are near 100 pi
+    assert info["decoding"]["smallest_cell"] == pytest.approx(50 * np.pi, rel=0.1)
+    assert (info["frames"], info["training"]["width"]) == (["discs0"], 8)
+
+
+def test_without_validation_the_last_epoch_is_kept(tmp_path):
+    history = fit(TINY, [FRAME], [], RunLayout(tmp_path))
+    assert list(history.epoch) == [1, 2, 3]
+    assert history.validation_IoU.isna().all()
+    last = checkpoint.load(tmp_path / "last.ckpt")["net"]
+    kept = checkpoint.load_model(tmp_path / "model.pth")[0].state_dict()
+    assert all(torch.equal(kept[name], last[name]) for name in kept)
+
+
+def test_the_best_epoch_is_kept_not_the_last(tmp_path, monkeypatch):
+    """The best weights are a copy: a reference would follow the training to its end."""
+    scores = iter([0.2, 0.9, 0.1])
+    seen = []
+
+    def validate(net, *_):
+        seen.append({k: v.clone() for k, v in net.state_dict().items()})
+        names = ("validation_loss", "validation_IoU", "validation_AP50")
+        return dict.fromkeys(names, next(scores))
+
+    monkeypatch.setattr("model.training._validate", validate)
+    fit(TINY, [FRAME], [FRAME], RunLayout(tmp_path))
+    kept = checkpoint.load_model(tmp_path / "model.pth")[0].state_dict()
+    assert all(torch.equal(kept[name], seen[1][name]) for name in kept)
+    assert any(not torch.equal(kept[name], seen[2][name]) for name in kept)
+
+
+def test_training_stops_when_validation_no_longer_improves(tmp_path, monkeypatch, capsys):
+    names = ("validation_loss", "validation_IoU", "validation_AP50")
+    monkeypatch.setattr("model.training._validate", lambda *_: dict.fromkeys(names, 0.5))
+    config = dataclasses.replace(TINY, epochs=9, steps_per_epoch=1, patience=2)
+    history = fit(config, [FRAME], [FRAME], RunLayout(tmp_path))
+    assert len(history) == 3
+    assert "no better validation score in 2 epochs" in capsys.readouterr().out
+
+
+def test_a_resumed_training_ends_with_the_same_weights(tmp_path, monkeypatch):
+    whole, parts = RunLayout(tmp_path / "whole"), RunLayout(tmp_path / "parts")
+    for layout in (whole, parts):
+        layout.root.mkdir()
+    fit(TINY, [FRAME], [], whole)
+    epochs = iter([True, False])
+    original = checkpoint.save
+
+    def interrupted(path, content):
+        original(path, content)
+        if not next(epochs):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fit(TINY, [FRAME], [], parts)
+    monkeypatch.undo()
+    resumed = fit(TINY, [FRAME], [], parts, resume=True)
+    assert list(resumed.epoch) == [1, 2, 3]
+    one, other = (checkpoint.load_model(r.model)[0].state_dict() for r in (whole, parts))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_loss_that_is_not_finite_stops_the_training(tmp_path):
+    broken = dataclasses.replace(FRAME, image=np.full_like(FRAME.image, np.nan))
+    with pytest.raises(TrainingError, match="the loss became nan at step 0"):
+        fit(TINY, [broken], [], RunLayout(tmp_path))
+    assert not (tmp_path / "model.pth").exists()
+
+
+def test_training_needs_a_frame(tmp_path):
+    with pytest.raises(ValueError, match="at least one annotated frame"):
+        fit(TINY, [], [], RunLayout(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 0}, "epochs is 0"),
+        ({"learning_rate": -1.0}, "learning_rate is -1.0"),
+        ({"scale": 2.0}, "scale is 2.0"),
+        ({"patch_size": 102}, "patch_size 102 is not a multiple of 4"),
+    ],
+)
+def test_impossible_settings_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(TINY, **change)
