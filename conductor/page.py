@@ -1,8 +1,12 @@
 """What main.ipynb shows of a finished run."""
 
+import io
 from pathlib import Path
 
+import PIL.Image
 from IPython.display import DisplayObject, Image, Markdown
+
+COLOURS = 128  # enough for a figure; a page of ten in full colour would be too heavy to open
 
 
 def picture(folder: Path, name: str) -> DisplayObject:
@@ -16,6 +20,10 @@ def picture(folder: Path, name: str) -> DisplayObject:
         NN_name, without ending.
     """
     path = folder / f"{name}.png"
-    if path.exists():
-        return Image(path)
-    return Markdown(f"*No figure `{name}`: its stage was left out, as these data have no labels.*")
+    if not path.exists():
+        return Markdown(f"*No figure `{name}`: these data have no labels for its stage.*")
+    small = io.BytesIO()
+    with PIL.Image.open(path) as figure:
+        flat = figure.convert("RGB").quantize(COLOURS, dither=PIL.Image.Dither.NONE)
+        flat.save(small, "PNG", optimize=True)
+    return Image(small.getvalue())

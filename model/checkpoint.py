@@ -1,4 +1,4 @@
-"""Weights in and out: tensors and plain Python only, written atomically, read without pickled code."""
+"""Weights in and out: tensors and plain Python only, written atomically, never run as code."""
 
 import warnings
 from dataclasses import asdict

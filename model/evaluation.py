@@ -181,14 +181,14 @@ def worst_cells(
     Returns
     -------
     list of dict
-        image, truth, predicted, (size, size) or smaller at the frame's edge; title.
+        image, truth, predicted, (size, size) or smaller at the edge of a small frame; title; id.
     """
     crops = []
     for cell in cells.itertuples():
         frame = next(frames[frames.name == cell.frame].itertuples())
         truth, predicted = truth_and_mask(frame, folder)
         middle = np.argwhere(truth == cell.id).mean(0).astype(int)
-        corner = [np.clip(m - size // 2, 0, max(n - size, 0)) for m, n in zip(middle, truth.shape, strict=True)]
+        corner = np.clip(middle - size // 2, 0, np.maximum(np.array(truth.shape) - size, 0))
         window = tuple(slice(c, c + size) for c in corner)
         image = read_image(frame.image, frame.page)
         crops.append(
@@ -197,6 +197,7 @@ def worst_cells(
                 "truth": truth[window],
                 "predicted": predicted[window],
                 "title": f"{cell.frame}, cell {cell.id}: IoU {cell.iou:.2f}",
+                "id": cell.id,
             }
         )
     return crops

@@ -14,9 +14,7 @@ from preprocess.frames import Frame
 from preprocess.patches import PatchDataset
 
 
-def _scores(
-    net: UNet, patches: Dataset, config: TrainingConfig, compute: Compute
-) -> pd.Series:
+def _scores(net: UNet, patches: Dataset, config: TrainingConfig, compute: Compute) -> pd.Series:
     """Mean IoU and AP50 of a net over patches."""
     net.eval()
     rows = []
@@ -49,8 +47,11 @@ def leakage_experiment(
     -------
     DataFrame
         split, patches, IoU, AP50; rows `copies it was trained on`, `copies held back` (what a
-        split after augmentation reports) and `unseen frames` (what a split by frame reports).
+        split after augmentation reports) and `unseen frames` (what a split by frame reports). No
+        row where there are no frames of either kind.
     """
+    if not train or not unseen:
+        return pd.DataFrame(columns=["split", "patches", "IoU", "AP50"])
     pool = PatchDataset(train, config.patch_size, copies, config.seed, config.augmentation)
     order = np.random.default_rng(config.seed).permutation(copies)
     held = max(1, round(0.15 * copies))

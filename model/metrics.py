@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import ndimage
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
+from skimage.segmentation import relabel_sequential
 
 THRESHOLDS = np.arange(0.50, 1.0, 0.05)
 TOLERANCE = 1e-9  # an overlap of exactly the threshold counts as a hit
@@ -227,11 +228,10 @@ def cell_table(truth: np.ndarray, predicted: np.ndarray, reach: int = 2) -> pd.D
     """
     cells = overlap(truth, predicted)
     iou = cells.iou
-    windows = ndimage.find_objects(truth)
+    numbered = relabel_sequential(truth)[0]  # windows are listed up to the highest id
     neighbours = []
-    for cell in cells.true_ids:
-        rows, columns = windows[cell - 1]
-        window = truth[
+    for cell, (rows, columns) in enumerate(ndimage.find_objects(numbered), start=1):
+        window = numbered[
             max(rows.start - reach, 0) : rows.stop + reach,
             max(columns.start - reach, 0) : columns.stop + reach,
         ]

@@ -122,7 +122,8 @@ def plot_timeline(table: pd.DataFrame) -> Figure:
     ----------
     table : DataFrame
         hours [h], or t (number of the frame) where the interval is unknown; cells; covered, the
-        share of the frame, [0, 1]. Rows without a time are taken in order. Where there are true_cells and true_covered, the annotated course is drawn too.
+        share of the frame, [0, 1]. Rows without a time are taken in order. Where there are
+        true_cells and true_covered, the annotated course is drawn too.
     """
     column, text = ("t", "frame")
     if "hours" in table and table.hours.notna().all():

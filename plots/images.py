@@ -167,7 +167,7 @@ def plot_pixel_errors(
     t, p = truth > 0, predicted > 0
     classes = [(t & p, HIT), (t & ~p, MISSED), (~t & p, FALSE)]
     window = busiest_window(t ^ p, crop)
-    figure, axes = new_figure(1, 2, (WIDTH, 5.6), **PICTURES)
+    figure, axes = new_figure(1, 2, (WIDTH, 4.9), **PICTURES)
     whole, part = axes[0]
     show_frame(whole, image, 450)
     draw_classes(whole, classes)

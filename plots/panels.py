@@ -6,11 +6,14 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.image import AxesImage
 
-GREYS = 24  # levels of grey: fewer than the eye needs, and small files
+SHADES = 24  # of a map: fewer than the eye needs, and small files
 
 
 def busiest_window(mask: np.ndarray, size: int) -> tuple[slice, slice]:
     """Square window with the largest sum, the whole array along a side not longer than `size`.
+
+    Of several such windows it is the one in their middle, so that what it is about is not at its
+    edge.
 
     Parameters
     ----------
@@ -27,7 +30,8 @@ def busiest_window(mask: np.ndarray, size: int) -> tuple[slice, slice]:
     total = np.pad(np.asarray(mask, dtype=float), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
     h, w = (min(size, n) for n in mask.shape)
     sums = total[h:, w:] - total[:-h, w:] - total[h:, :-w] + total[:-h, :-w]
-    top, left = np.unravel_index(sums.argmax(), sums.shape)
+    best = np.argwhere(sums >= sums.max() - 1e-9)
+    top, left = best[np.square(best - best.mean(0)).sum(1).argmin()]
     return slice(int(top), int(top) + h), slice(int(left), int(left) + w)
 
 
@@ -53,7 +57,9 @@ def shrink(image: np.ndarray, pixels: int) -> tuple[np.ndarray, int]:
     return padded.reshape(h, factor, w, factor).mean((1, 3)), factor  # (h, f, w, f) -> (h, w)
 
 
-def show_map(ax: Axes, values: np.ndarray, pixels: int = 400, **options) -> AxesImage:
+def show_map(
+    ax: Axes, values: np.ndarray, pixels: int = 400, shades: int = SHADES, **options
+) -> AxesImage:
     """Show an array averaged to about the pixels of its panel; data coordinates stay its own.
 
     Parameters
@@ -63,14 +69,17 @@ def show_map(ax: Axes, values: np.ndarray, pixels: int = 400, **options) -> Axes
         A map, or a colour picture, [0, 1], which is shown as it is.
     pixels : int
         Longer side of the panel [px].
+    shades : int
+        Number of different colours of a map.
     **options
-        As `Axes.imshow` takes them.
+        As `Axes.imshow` takes them; cmap as a name.
     """
     height, width = values.shape[:2]
     shown, factor = shrink(values, pixels) if values.ndim == 2 else (values, 1)
     bottom, right = (factor * n - 0.5 for n in shown.shape[:2])
     if values.ndim == 2:
-        options["interpolation_stage"] = "data"  # no colours but the map's own: small files
+        # No colours but the map's own, which makes small files.
+        options |= {"cmap": plt.get_cmap(options["cmap"], shades), "interpolation_stage": "data"}
     drawn = ax.imshow(shown, extent=(-0.5, right, bottom, -0.5), **options)
     ax.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
@@ -84,7 +93,7 @@ def show_frame(ax: Axes, image: np.ndarray, pixels: int = 400) -> AxesImage:
         ax,
         image,
         pixels,
-        cmap=plt.get_cmap("gray", GREYS),
+        cmap="gray",
         vmin=darkest,
         vmax=max(brightest, darkest + 1e-6),
     )

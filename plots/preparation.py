@@ -111,9 +111,10 @@ def plot_representation(
 
 def _histogram(ax: Axes, images: dict[str, np.ndarray], edges: np.ndarray) -> None:
     """Share of the pixels by intensity, a line a frame."""
-    for colour, (name, image) in zip(SERIES * len(images), images.items(), strict=False):
+    widths = np.linspace(1.5 * len(images), 1.5, len(images))  # equal ones lie side by side
+    for width, colour, (name, image) in zip(widths, SERIES, images.items(), strict=False):
         counts, _ = np.histogram(image, edges)
-        ax.stairs(100 * counts / image.size, edges, color=colour, linewidth=1.8, label=name)
+        ax.stairs(100 * counts / image.size, edges, color=colour, linewidth=width, label=name)
     ax.set_ylabel("pixels [%]")
     ax.grid(axis="y")
 
@@ -124,7 +125,7 @@ def plot_normalization(before: dict[str, np.ndarray], after: dict[str, np.ndarra
     Parameters
     ----------
     before, after : dict of str to (H, W) ndarray
-        The same frames by name, as recorded and normalized; at most four are a good number.
+        The same frames by name, as recorded and normalized; at most seven, three are best.
     """
     names = list(before)
     figure, axes = new_figure(2, 2 * len(names), (WIDTH, 5.2), height_ratios=(3, 2))
@@ -148,7 +149,7 @@ def plot_normalization(before: dict[str, np.ndarray], after: dict[str, np.ndarra
         ):
             size = min(image.shape) // 2
             window = tuple(slice((n - size) // 2, (n + size) // 2) for n in image.shape)
-            show_map(ax, image[window], 150, cmap="gray", vmin=0, vmax=top)
+            show_map(ax, image[window], 150, 64, cmap="gray", vmin=0, vmax=top)
             ax.set_xlabel(name, fontsize=9)
     for ax in (axes[1, 0], axes[1, len(names)]):
         ax.set_ylabel("one grey scale")

@@ -59,9 +59,7 @@ class AugmentConfig:
     blur: float = 0.2
 
 
-NO_AUGMENTATION = AugmentConfig(
-    False, False, (1.0, 1.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-)
+NO_AUGMENTATION = AugmentConfig(False, False, (1.0, 1.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def cut_patch(frame: Frame, center: tuple[int, int], size: int) -> Sample:
@@ -171,10 +169,9 @@ class RandomIntensity(v2.Transform):
         image = image + middle + _uniform(-c.brightness, c.brightness)
         if c.gradient:
             angle, (rows, columns) = _uniform(0, 2 * math.pi), image.shape[-2:]
-            ramp = (
-                math.sin(angle) * torch.linspace(-1, 1, rows)[:, None]
-                + math.cos(angle) * torch.linspace(-1, 1, columns)
-            )  # (H, W)
+            ramp = math.sin(angle) * torch.linspace(-1, 1, rows)[:, None] + math.cos(
+                angle
+            ) * torch.linspace(-1, 1, columns)  # (H, W)
             image = image + _uniform(0, c.gradient) * ramp
         if c.noise:
             image = image + _uniform(0, c.noise) * torch.randn(image.shape)

@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy import ndimage
+from skimage.segmentation import relabel_sequential
 
 
 def border_weight(label: np.ndarray, w0: float = 10.0, sigma: float = 5.0) -> np.ndarray:
@@ -33,11 +34,10 @@ def border_weight(label: np.ndarray, w0: float = 10.0, sigma: float = 5.0) -> np
     reach = int(np.ceil(6 * sigma))
     nearest = np.full(label.shape, np.inf, np.float32)
     second = nearest.copy()
-    for cell, window in enumerate(ndimage.find_objects(label), start=1):
-        if window is None:
-            continue
+    cells = relabel_sequential(label)[0]  # windows are listed up to the highest id
+    for cell, window in enumerate(ndimage.find_objects(cells), start=1):
         window = tuple(slice(max(s.start - reach, 0), s.stop + reach) for s in window)
-        distance = ndimage.distance_transform_edt(label[window] != cell).astype(np.float32)
+        distance = ndimage.distance_transform_edt(cells[window] != cell).astype(np.float32)
         second[window] = np.minimum(second[window], np.maximum(nearest[window], distance))
         nearest[window] = np.minimum(nearest[window], distance)
     return (1 + w0 * np.exp(-((nearest + second) ** 2) / (2 * sigma**2))).astype(np.float32)

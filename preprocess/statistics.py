@@ -32,8 +32,27 @@ def cell_shapes(label: np.ndarray, pixel_size_um: float) -> pd.DataFrame:
     return pd.DataFrame(table).rename(columns={"label": "id"})
 
 
+def shape_quartiles(shapes: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Quartiles of area, eccentricity and solidity.
+
+    Parameters
+    ----------
+    shapes : DataFrame
+        Rows of `cell_shapes`, with a column to group by.
+    by : str
+        That column.
+
+    Returns
+    -------
+    DataFrame
+        The column, quantile, area, eccentricity, solidity.
+    """
+    values = shapes.groupby(by, sort=False)[["area", "eccentricity", "solidity"]]
+    return values.quantile([0.25, 0.5, 0.75]).rename_axis([by, "quantile"]).reset_index()
+
+
 def touching_share(label: np.ndarray, reach: int = 2) -> float:
-    """Share of the cells that have another cell within `reach` pixels, [0, 1]; NaN without cells."""
+    """Share of the cells with another cell within `reach` pixels, [0, 1]; NaN without cells."""
     ids = np.setdiff1d(label, 0)
     if len(ids) == 0:
         return float("nan")
@@ -84,3 +103,19 @@ def frame_statistics(frames: pd.DataFrame) -> pd.DataFrame:
             }
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def split_summary(statistics: pd.DataFrame) -> pd.DataFrame:
+    """One row a split: number, size and type of its frames, and the means of what was counted.
+
+    Parameters
+    ----------
+    statistics : DataFrame
+        As `frame_statistics` gives it.
+    """
+    groups = statistics.groupby("split", sort=False)
+    shown = {"frames": ("name", "size"), "height": ("height", "max"), "width": ("width", "max")}
+    shown |= {"dtype": ("dtype", "first")}
+    counted = ("p1", "p50", "p99", "cells", "covered", "touching")
+    shown |= {name: (name, "mean") for name in counted if name in statistics}
+    return groups.agg(**shown).reset_index()

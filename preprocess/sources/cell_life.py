@@ -116,7 +116,7 @@ def _new_cell(key: int, culture: Culture, rng: np.random.Generator) -> Cell:
         body=rng.uniform(0.2, 0.34),
         bend=rng.normal(0, 0.18),
         ruffle=np.exp(rng.normal(-0.7, 0.5)) * _waves(rng) + _new_spikes(rng),
-        contrast=culture.contrast * np.exp(0.3 * rng.normal()),
+        contrast=culture.contrast * np.exp(0.25 * rng.normal()),
         fringes=rng.uniform(2.0, 2.7) * np.pi,
         spread=rng.uniform(0, 0.05) if ball else 1.0,
         clock=np.inf if ball else culture.cycle * rng.random(),

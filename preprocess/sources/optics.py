@@ -29,7 +29,7 @@ def phase_contrast(thickness: np.ndarray, halo: float) -> np.ndarray:
     -------
     brightness : (H, W) float32 ndarray, >= 0
     """
-    blurred = 0.75 * ndimage.gaussian_filter(thickness, halo, truncate=3)
+    blurred = 0.8 * ndimage.gaussian_filter(thickness, halo, truncate=3)
     blurred += 0.3 * ndimage.gaussian_filter(thickness, 2 * halo, truncate=3)
     return (1 - thickness + blurred) ** 2
 
@@ -43,29 +43,60 @@ def noise_bank(size: int, rng: np.random.Generator) -> np.ndarray:
     return np.stack(layers)
 
 
-def debris(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Optical thickness of crumbs on the dish: short crooked chains of dots, (size, size) float32."""
+def clutter(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Optical thickness of what nobody outlines: crumbs on the dish and cells floating above it.
+
+    Crumbs are crooked chains of dots, some of them whole patches; floating cells are mottled discs
+    out of focus.
+
+    Parameters
+    ----------
+    size : int
+        Side of the field [px].
+    count : int
+        Number of crumbs.
+    rng : Generator
+
+    Returns
+    -------
+    thickness : (size, size) float32 ndarray
+    """
     dots = np.zeros((size, size), np.float32)
     for _ in range(count):
-        length = 1 + rng.poisson(rng.choice([1, 6, 12], p=[0.5, 0.35, 0.15]))
-        walk = rng.uniform(0, size, 2) + np.cumsum(rng.normal(0, 1.6, (length, 2)), axis=0)
-        row, column = walk.astype(int).clip(0, size - 1).T
-        np.add.at(dots, (row, column), rng.uniform(0.4, 1.3) * rng.uniform(0.5, 1.0, length))
-    return np.minimum(ndimage.gaussian_filter(dots, 0.9), 0.6)
+        length = 1 + rng.poisson(rng.choice([1, 6, 12, 70], p=[0.5, 0.33, 0.14, 0.03]))
+        patch = rng.normal(0, 9, (length, 2)) if length > 40 else 0
+        walk = np.cumsum(rng.normal(0, 1.6, (length, 2)), axis=0) + patch
+        row, column = (rng.uniform(0, size, 2) + walk).astype(int).clip(0, size - 1).T
+        weight = rng.uniform(0.4, 1.3) * (0.6 if length > 40 else 1.0)
+        np.add.at(dots, (row, column), weight * rng.uniform(0.5, 1.0, length))
+    thickness = np.minimum(ndimage.gaussian_filter(dots, 0.9), 0.6)
+    mottle = noise_bank(size, rng)[1]
+    for _ in range(rng.poisson(7 * (size / 1024) ** 2)):
+        distance = _distance(rng.uniform(0, size, 2), rng.uniform(8, 17), size)
+        disc = 0.5 - 0.5 * np.tanh(5 * (distance - 1))
+        ring = np.exp(-(((distance - 1) / 0.15) ** 2))
+        thickness += rng.uniform(0.1, 0.4) * (disc * (0.5 * mottle - 0.3) + 0.3 * ring)
+    return thickness
+
+
+def _distance(centre: np.ndarray, radius: float, size: int) -> np.ndarray:
+    """Distance from a point in units of a radius, (size, size) float32."""
+    axis = np.arange(size, dtype=np.float32)
+    row, column = centre.astype(np.float32)
+    return np.hypot((axis - row)[:, None], axis - column) / np.float32(radius)
 
 
 def illumination(size: int, rng: np.random.Generator) -> np.ndarray:
     """Brightness of the empty field: uneven light and dust out of focus, (size, size) float32."""
-    low = ndimage.zoom(rng.normal(0, 1, (6, 6)), size / 6, order=3)[:size, :size]
-    field = 1 + rng.uniform(0.01, 0.025) * low / low.std()
-    rows, columns = np.mgrid[:size, :size]
-    for _ in range(rng.poisson(8 * (size / 1024) ** 2)):
-        row, column = rng.uniform(0, size, 2)
-        radius = rng.uniform(10, 60)
-        distance = np.hypot(rows - row, columns - column) / radius
+    field = np.ones((size, size), np.float32)
+    for period, deviation in ((170, rng.uniform(0.008, 0.02)), (45, rng.uniform(0.003, 0.008))):
+        coarse = rng.standard_normal((size // period + 3,) * 2)
+        field += deviation * ndimage.zoom(coarse, 1.0 * period, order=3)[:size, :size]
+    for _ in range(rng.poisson(10 * (size / 1024) ** 2)):
+        distance = _distance(rng.uniform(0, size, 2), rng.uniform(10, 90), size)
         ring = np.cos(rng.uniform(6, 14) * distance) * np.exp(-((distance / 0.8) ** 4))
-        field += rng.uniform(-0.02, 0.02) * ring
-    return field.astype(np.float32)
+        field += rng.uniform(-0.03, 0.03) * ring
+    return field
 
 
 def camera(

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from preprocess.sources import optics
 from preprocess.sources.cell_life import Culture, advance, settle
-from preprocess.sources.cell_shape import Cell, Patch, draw
+from preprocess.sources.cell_shape import OUTLINE_MARGIN, Cell, Patch, draw
 from preprocess.tiff import write_tiff
 
 FRAME_SEEDS = (1, 2, 3, 4, 5)
@@ -60,8 +60,8 @@ class SimulationConfig:
     pixel_size_um: float = 0.871
     interval_s: float = 600.0
     n_cells: tuple[int, int] = (50, 95)
-    area: tuple[float, float] = (600.0, 3300.0)
-    contrast: tuple[float, float] = (0.42, 0.95)
+    area: tuple[float, float] = (750.0, 3700.0)
+    contrast: tuple[float, float] = (0.45, 0.95)
     halo: tuple[float, float] = (3.5, 4.5)
     focus: tuple[float, float] = (0.5, 0.75)
     noise: tuple[float, float] = (0.013, 0.017)
@@ -111,17 +111,17 @@ def simulate_sequence(
     for _ in range(4):
         cells = advance(cells, culture, life)
     field = (config.size / 1024) ** 2
-    crumbs = optics.debris(config.size, int(field * scene.uniform(*config.debris)), scene)
+    crumbs = optics.clutter(config.size, int(field * scene.uniform(*config.debris)), scene)
     light = optics.illumination(config.size, scene)
     bank = optics.noise_bank(512, scene)
     halo, focus, noise = (scene.uniform(*r) for r in (config.halo, config.focus, config.noise))
     images, keys, parents = [], [], {}
     for _ in range(n_frames):
         patches = [draw(cell, bank) for cell in cells]
-        thickness = crumbs + _paint(patches, config.size)
-        brightness = light * optics.phase_contrast(thickness, halo)
+        thickness, frame_keys = _compose(cells, patches, config.size)
+        brightness = light * optics.phase_contrast(crumbs + thickness, halo)
         images.append(optics.camera(brightness, focus, noise, sensor))
-        keys.append(_label(cells, patches, config.size))
+        keys.append(frame_keys)
         parents |= {cell.key: cell.parent for cell in cells}
         cells = advance(cells, culture, life)
     labels, lineage = _number(np.stack(keys), parents)
@@ -147,7 +147,7 @@ def _draw_culture(config: SimulationConfig, rng: np.random.Generator) -> Culture
         area=area,
         area_spread=0.5,
         contrast=config.contrast[0] + (config.contrast[1] - config.contrast[0]) * small,
-        spindles=0.35 + 0.3 * small,
+        spindles=0.35 + 0.4 * small,
         balls=rng.uniform(0.01, 0.06),
         clustering=rng.uniform(0.4, 0.8),
         granularity=rng.uniform(6, 14),
@@ -167,32 +167,39 @@ def _overlap(corner: np.ndarray, shape: tuple[int, int], size: int) -> tuple[tup
     return frame, patch
 
 
-def _paint(patches: list[Patch], size: int) -> np.ndarray:
-    """Optical thickness of all cells together, (size, size) float32."""
-    thickness = np.zeros((size, size), np.float32)
-    for patch in patches:
-        frame, part = _overlap(patch.corner, patch.depth.shape, size)
-        thickness[frame] += patch.thickness[part]
-    return thickness
+def _compose(
+    cells: list[Cell], patches: list[Patch], size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lay all cells into one field.
 
-
-def _label(cells: list[Cell], patches: list[Patch], size: int) -> np.ndarray:
-    """Key of the cell that each pixel lies deepest in, one connected piece a cell."""
-    deepest = np.zeros((size, size), np.float32)
+    Returns
+    -------
+    thickness : (size, size) float32 ndarray
+        Optical thickness; thin along the seam of two cells that press on each other.
+    keys : (size, size) int32 ndarray
+        Key of the cell that a pixel lies deepest in, one connected piece a cell, 0 = background.
+    """
+    thickness, deepest, second = np.zeros((3, size, size), np.float32)
     keys = np.zeros((size, size), np.int32)
     for cell, patch in zip(cells, patches, strict=True):
         frame, part = _overlap(patch.corner, patch.depth.shape, size)
-        wins = patch.depth[part] > deepest[frame]
-        deepest[frame][wins] = patch.depth[part][wins]
+        depth, wins = patch.depth[part], patch.depth[part] > deepest[frame]
+        second[frame] = np.where(wins, deepest[frame], np.maximum(second[frame], depth))
+        deepest[frame] = np.maximum(deepest[frame], depth)
+        held = thickness[frame]
+        thickness[frame] = np.where(np.abs(patch.thickness[part]) > held, patch.thickness[part], held)
         keys[frame][wins] = cell.key
+    seam = np.exp(-(((deepest - second) / 2) ** 2)) * (second > OUTLINE_MARGIN)
+    thickness *= 1 - 0.7 * seam
     for key, box in enumerate(ndimage.find_objects(keys), start=1):
-        if box is not None:
-            mask = keys[box] == key
-            piece = _largest_piece(mask)
-            keys[box][mask & ~piece] = 0
-            if piece.sum() < SMALLEST_CELL:
-                keys[box][piece] = 0
-    return keys
+        if box is None:
+            continue
+        mask = keys[box] == key
+        piece = _largest_piece(mask)
+        keys[box][mask & ~piece] = 0
+        if piece.sum() < SMALLEST_CELL:
+            keys[box][piece] = 0
+    return thickness, keys
 
 
 def _largest_piece(mask: np.ndarray) -> np.ndarray:
