@@ -4,7 +4,7 @@ A label is a mask: it is resampled by the nearest neighbour, so that its values 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -60,6 +60,7 @@ class AugmentConfig:
 
 
 NO_AUGMENTATION = AugmentConfig(False, False, (1.0, 1.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+RIGID = replace(NO_AUGMENTATION, flip=True, rotate=True)
 
 
 def cut_patch(frame: Frame, center: tuple[int, int], size: int) -> Sample:

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 import pytest
 
@@ -26,11 +27,14 @@ FINDINGS = ["severity", "file", "found", "expected", "remedy"]
 
 @pytest.fixture
 def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stage notebooks that pass, in a folder of their own; any may be replaced."""
+    """Stage notebooks that pass and take the real ones' parameters; any may be replaced."""
     folder = tmp_path / "notebooks"
     folder.mkdir()
+    stand_in = nbformat.read(FIXTURES / "passes.ipynb", as_version=4)
+    declared = merged_defaults(NOTEBOOKS).items()
+    stand_in.cells[1].source = "\n".join(f"{k}: {type(v).__name__} = {v!r}" for k, v in declared)
     for stage in [*pipeline.STAGES, "main"]:
-        shutil.copy(FIXTURES / "passes.ipynb", folder / f"{stage}.ipynb")
+        nbformat.write(stand_in, folder / f"{stage}.ipynb")
     monkeypatch.setattr(pipeline, "notebook_path", lambda stage: folder / f"{stage}.ipynb")
     monkeypatch.chdir(tmp_path)
     return folder

@@ -1,7 +1,5 @@
 """How simulated cells settle, migrate, change shape and divide."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -131,8 +129,8 @@ def _new_arms(culture: Culture, rng: np.random.Generator) -> np.ndarray:
     n = 2 if spindle else 3 + min(rng.poisson(0.9), 3)
     angles = 2 * np.pi * (np.arange(n) + np.clip(0.12 * rng.normal(size=n), -0.3, 0.3)) / n
     lengths = rng.uniform(1.0, 2.0, n) if spindle else rng.uniform(0.6, 1.5, n)
-    tips = rng.uniform(0.03, 0.11, n)
-    return np.column_stack([angles, lengths, tips, rng.uniform(0.35, 0.95, n), rng.uniform(0.2, 0.9, n)])
+    tips, fill, pinch = rng.uniform([0.03, 0.35, 0.2], [0.11, 0.95, 0.9], (n, 3)).T
+    return np.column_stack([angles, lengths, tips, fill, pinch])
 
 
 def _waves(rng: np.random.Generator) -> np.ndarray:
@@ -154,13 +152,13 @@ def _new_spikes(rng: np.random.Generator) -> np.ndarray:
 def _new_granules(culture: Culture, rng: np.random.Generator) -> np.ndarray:
     """Dark granules around the nucleus, and in some cells bright vacuoles."""
     n = rng.poisson(culture.granularity)
-    dark = np.column_stack([
-        rng.normal(0, [0.15, 0.08], (n, 2)), rng.uniform(0.6, 1.5, n), rng.uniform(0.3, 1.1, n)
-    ])
+    dark = np.column_stack(
+        [rng.normal(0, [0.15, 0.08], (n, 2)), rng.uniform(0.6, 1.5, n), rng.uniform(0.3, 1.1, n)]
+    )
     n = rng.poisson(3) if rng.random() < 0.3 else 0
-    bright = np.column_stack([
-        rng.normal(0, 0.15, (n, 2)), rng.uniform(0.9, 1.8, n), rng.uniform(-1.0, -0.3, n)
-    ])
+    bright = np.column_stack(
+        [rng.normal(0, 0.15, (n, 2)), rng.uniform(0.9, 1.8, n), rng.uniform(-1.0, -0.3, n)]
+    )
     return np.vstack([dark, bright])
 
 
@@ -177,9 +175,9 @@ def _room(cell: Cell) -> tuple[np.ndarray, float]:
     if cell.spread < 0.5:
         return cell.position[None], ball_radius(cell)
     axis = np.array([np.sin(cell.arms[0, 0]), np.cos(cell.arms[0, 0])])
-    elongated = 0.5 if len(cell.arms) == 2 else 0.2
+    reach, radius = (0.5, 0.35) if len(cell.arms) == 2 else (0.2, 0.5)
     steps = np.array([-1.0, 0.0, 1.0])[:, None]
-    return cell.position + steps * axis * elongated * size, (0.35 if elongated == 0.5 else 0.5) * size
+    return cell.position + steps * axis * reach * size, radius * size
 
 
 def _crowded(cell: Cell, cells: list[Cell]) -> bool:
@@ -222,8 +220,14 @@ def _step(cell: Cell, shift: np.ndarray, culture: Culture, rng: np.random.Genera
     ruffle = 0.96 * cell.ruffle + 0.15 * _waves(rng)
     move = speed * np.array([np.sin(heading), np.cos(heading)])
     return replace(
-        cell, position=cell.position + shift + move, heading=heading, arms=arms, ruffle=ruffle,
-        granules=granules, clock=clock, spread=spread,
+        cell,
+        position=cell.position + shift + move,
+        heading=heading,
+        arms=arms,
+        ruffle=ruffle,
+        granules=granules,
+        clock=clock,
+        spread=spread,
     )
 
 
@@ -235,8 +239,13 @@ def _divide(cell: Cell, key: int, culture: Culture, rng: np.random.Generator) ->
     for i, side in enumerate((-1, 1)):
         born = _new_cell(key + 1 + i, culture, rng)
         born = replace(
-            born, parent=cell.key, area=max(0.6 * cell.area, 500.0), contrast=cell.contrast,
-            position=cell.position + side * offset, spread=0.1, clock=culture.cycle,
+            born,
+            parent=cell.key,
+            area=max(0.6 * cell.area, 500.0),
+            contrast=cell.contrast,
+            position=cell.position + side * offset,
+            spread=0.1,
+            clock=culture.cycle,
         )
         daughters.append(_orient(born, culture, rng))
     return daughters

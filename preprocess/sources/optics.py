@@ -1,13 +1,12 @@
 """Phase-contrast optics: from optical thickness to camera counts."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import ndimage
 
 # Measured in real frames: the background's level and the grey values that the camera can give.
 BACKGROUND = 32000.0
 LOWEST, HIGHEST = 4000, 65535
+STRAY = 0.5
 
 
 def phase_contrast(thickness: np.ndarray, halo: float) -> np.ndarray:
@@ -31,7 +30,10 @@ def phase_contrast(thickness: np.ndarray, halo: float) -> np.ndarray:
     """
     blurred = 0.8 * ndimage.gaussian_filter(thickness, halo, truncate=3)
     blurred += 0.3 * ndimage.gaussian_filter(thickness, 2 * halo, truncate=3)
-    return (1 - thickness + blurred) ** 2
+    delay = thickness - blurred
+    # Stray light: real frames hold hardly a pixel below a third of the background.
+    delay = np.where(delay > 0, STRAY * np.tanh(delay / STRAY), delay)
+    return (1 - delay) ** 2
 
 
 def noise_bank(size: int, rng: np.random.Generator) -> np.ndarray:
@@ -99,6 +101,36 @@ def illumination(size: int, rng: np.random.Generator) -> np.ndarray:
     return field
 
 
+def chamber_wall(size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Edge of the growth chamber along the top or bottom of the field.
+
+    Parameters
+    ----------
+    size : int
+        Side of the field [px].
+    rng : Generator
+
+    Returns
+    -------
+    brightness : (size, size) float32 ndarray
+        1 inside the chamber; a black line with glittering seams on both sides, glare behind it.
+    hidden : (size, size) bool ndarray
+        Where no cell can be seen.
+    """
+    wobble = ndimage.gaussian_filter1d(rng.standard_normal(size), 25, mode="nearest")
+    edge = rng.uniform(0.02, 0.07) * size + 3 * wobble / wobble.std()
+    inward = np.arange(size, dtype=np.float32)[:, None] - edge.astype(np.float32)
+    glitter = noise_bank(size, rng)[1:].sum(0)
+    seam = np.exp(-((inward / 18) ** 2)) + 0.5 * (inward < 0)
+    line = np.exp(-((inward / rng.uniform(6, 11)) ** 2))
+    glare = rng.uniform(0.2, 0.6) / (1 + np.exp(np.clip(inward + 8, -50, 50)))
+    brightness = (1 + glare + 0.3 * seam * glitter) * (1 - 0.9 * line)
+    hidden = inward < 15
+    if rng.random() < 0.5:
+        brightness, hidden = brightness[::-1], hidden[::-1]
+    return np.maximum(brightness, 0).astype(np.float32), hidden
+
+
 def camera(
     brightness: np.ndarray, focus: float, noise: float, rng: np.random.Generator
 ) -> np.ndarray:
@@ -120,6 +152,8 @@ def camera(
     image = ndimage.gaussian_filter(brightness, focus)
     grain = rng.standard_normal(image.shape, dtype=np.float32)
     image = image + noise * ndimage.gaussian_filter(grain, 0.55) / 0.51
-    lines = ndimage.gaussian_filter(rng.standard_normal(image.shape, dtype=np.float32), (0.6, 6))
-    image += 0.5 * noise * lines / lines.std()
+    # Read-out lines and what the camera's own processing smears, half as strong as the grain.
+    for width in ((0.6, 5.0), (2.0, 2.0)):
+        smear = ndimage.gaussian_filter(rng.standard_normal(image.shape, dtype=np.float32), width)
+        image += 0.4 * noise * smear / smear.std()
     return np.clip(np.rint(BACKGROUND * image), LOWEST, HIGHEST).astype(np.uint16)

@@ -1,7 +1,5 @@
 """Simulated phase-contrast time-lapse with exact labels: the embedded default data set."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -12,14 +10,16 @@ from scipy import ndimage
 
 from preprocess.sources import optics
 from preprocess.sources.cell_life import Culture, advance, settle
-from preprocess.sources.cell_shape import OUTLINE_MARGIN, Cell, Patch, draw
+from preprocess.sources.cell_thickness import draw
+from preprocess.sources.field import compose, largest_piece
 from preprocess.tiff import write_tiff
 
-FRAME_SEEDS = (1, 2, 3, 4, 5)
-MOVIE_SEED = 6
+# Chosen for variety: large and small cells in either split, and one field with the chamber's wall.
+FRAME_SEEDS = (10, 23, 5, 2, 20)
+MOVIE_SEED = 17
 N_TRAIN = 3
 N_MOVIE_FRAMES = 12
-SMALLEST_CELL = 60  # [px]; nobody outlines less of a cell at the edge of a frame
+WARM_UP_FRAMES = 4  # until some cells are just rounding up or just divided
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class SimulationConfig:
     area : (float, float)
         Median area of a sequence's spread cells, without outline margin [px^2].
     contrast : (float, float)
-        Optical thickness of a large and of a small cell, in units of the phase that darkens to black.
+        Optical thickness of large and of small cells, in units of the phase that darkens to black.
     halo : (float, float)
         Width of the halo [px].
     focus : (float, float)
@@ -48,6 +48,8 @@ class SimulationConfig:
         Standard deviation of the camera noise, relative to the background.
     debris : (float, float)
         Crumbs in a field of 1024 x 1024 px.
+    walls : float
+        Fraction of fields that the wall of the chamber crosses, [0, 1].
     speed_um_h : (float, float)
         Mean speed of migration [um / h].
     cycle_h : float
@@ -60,12 +62,13 @@ class SimulationConfig:
     pixel_size_um: float = 0.871
     interval_s: float = 600.0
     n_cells: tuple[int, int] = (50, 95)
-    area: tuple[float, float] = (750.0, 3700.0)
+    area: tuple[float, float] = (900.0, 3700.0)
     contrast: tuple[float, float] = (0.45, 0.95)
     halo: tuple[float, float] = (3.5, 4.5)
     focus: tuple[float, float] = (0.5, 0.75)
     noise: tuple[float, float] = (0.013, 0.017)
     debris: tuple[float, float] = (250, 900)
+    walls: float = 0.15
     speed_um_h: tuple[float, float] = (10.0, 20.0)
     cycle_h: float = 20.0
     margin: int = 80
@@ -108,17 +111,21 @@ def simulate_sequence(
     life, scene, sensor = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
     culture = _draw_culture(config, life)
     cells = settle(culture, life)
-    for _ in range(4):
+    for _ in range(WARM_UP_FRAMES):
         cells = advance(cells, culture, life)
     field = (config.size / 1024) ** 2
     crumbs = optics.clutter(config.size, int(field * scene.uniform(*config.debris)), scene)
     light = optics.illumination(config.size, scene)
+    hidden = np.zeros(light.shape, bool)
+    if scene.random() < config.walls:
+        wall, hidden = optics.chamber_wall(config.size, scene)
+        light = light * wall
     bank = optics.noise_bank(512, scene)
     halo, focus, noise = (scene.uniform(*r) for r in (config.halo, config.focus, config.noise))
     images, keys, parents = [], [], {}
     for _ in range(n_frames):
         patches = [draw(cell, bank) for cell in cells]
-        thickness, frame_keys = _compose(cells, patches, config.size)
+        thickness, frame_keys = compose(cells, patches, hidden)
         brightness = light * optics.phase_contrast(crumbs + thickness, halo)
         images.append(optics.camera(brightness, focus, noise, sensor))
         keys.append(frame_keys)
@@ -137,9 +144,9 @@ def _draw_culture(config: SimulationConfig, rng: np.random.Generator) -> Culture
     area = config.area[0] * (config.area[1] / config.area[0]) ** large
     low, high = config.n_cells
     n_cells = (low + (high - low) * np.clip(small + rng.normal(0, 0.25), 0, 1)) * (side / 1024) ** 2
-    waves = np.column_stack([
-        rng.uniform(0.5, 1.2, 3), rng.normal(0, 0.006, (3, 2)), rng.uniform(0, 2 * np.pi, 3)
-    ])
+    waves = np.column_stack(
+        [rng.uniform(0.5, 1.2, 3), rng.normal(0, 0.006, (3, 2)), rng.uniform(0, 2 * np.pi, 3)]
+    )
     return Culture(
         size=config.size,
         margin=config.margin,
@@ -155,59 +162,6 @@ def _draw_culture(config: SimulationConfig, rng: np.random.Generator) -> Culture
         cycle=config.cycle_h / hours,
         waves=waves,
     )
-
-
-def _overlap(corner: np.ndarray, shape: tuple[int, int], size: int) -> tuple[tuple, tuple]:
-    """Slices of a frame and of a patch where the two overlap."""
-    low = np.maximum(corner, 0)
-    high = np.minimum(corner + shape, size)
-    high = np.maximum(high, low)
-    frame = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    patch = tuple(slice(a, b) for a, b in zip(low - corner, high - corner, strict=True))
-    return frame, patch
-
-
-def _compose(
-    cells: list[Cell], patches: list[Patch], size: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Lay all cells into one field.
-
-    Returns
-    -------
-    thickness : (size, size) float32 ndarray
-        Optical thickness; thin along the seam of two cells that press on each other.
-    keys : (size, size) int32 ndarray
-        Key of the cell that a pixel lies deepest in, one connected piece a cell, 0 = background.
-    """
-    thickness, deepest, second = np.zeros((3, size, size), np.float32)
-    keys = np.zeros((size, size), np.int32)
-    for cell, patch in zip(cells, patches, strict=True):
-        frame, part = _overlap(patch.corner, patch.depth.shape, size)
-        depth, wins = patch.depth[part], patch.depth[part] > deepest[frame]
-        second[frame] = np.where(wins, deepest[frame], np.maximum(second[frame], depth))
-        deepest[frame] = np.maximum(deepest[frame], depth)
-        held = thickness[frame]
-        thickness[frame] = np.where(np.abs(patch.thickness[part]) > held, patch.thickness[part], held)
-        keys[frame][wins] = cell.key
-    seam = np.exp(-(((deepest - second) / 2) ** 2)) * (second > OUTLINE_MARGIN)
-    thickness *= 1 - 0.7 * seam
-    for key, box in enumerate(ndimage.find_objects(keys), start=1):
-        if box is None:
-            continue
-        mask = keys[box] == key
-        piece = _largest_piece(mask)
-        keys[box][mask & ~piece] = 0
-        if piece.sum() < SMALLEST_CELL:
-            keys[box][piece] = 0
-    return thickness, keys
-
-
-def _largest_piece(mask: np.ndarray) -> np.ndarray:
-    """Largest connected component (four neighbours) of a mask, as a mask."""
-    pieces, _ = ndimage.label(mask)
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    return pieces == sizes.argmax() if sizes.any() else mask
 
 
 def _number(keys: np.ndarray, parents: dict[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -250,7 +204,7 @@ def border_mask(label: np.ndarray) -> np.ndarray:
             continue
         inner = (label[box] == cell) & ~border[box]
         # Where the cut severs a protrusion, its stump joins the border: one piece a cell is left.
-        border[box] |= inner & ~_largest_piece(inner)
+        border[box] |= inner & ~largest_piece(inner)
     return border.astype(np.uint8) * 255
 
 

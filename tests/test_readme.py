@@ -1,0 +1,33 @@
+"""The README says what the tables say, and links to files that exist."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+SCORES = ["IoU", "AP50", "mSA", "F1", "SEG"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_results_are_those_of_the_last_measurement() -> None:
+    measured = pd.read_csv(PROJECT / "benchmarks" / "final.csv").groupby("model").last()
+    rows = re.findall(r"^\| ([^|]+?) \|((?: \d\.\d{3} \|)+)$", README, flags=re.MULTILINE)
+    stated = {name: [float(v) for v in values.split("|")[:-1]] for name, values in rows}
+    assert set(stated) == set(measured.index)
+    for name, values in stated.items():
+        assert values == measured.loc[name, SCORES].astype(float).round(3).tolist(), name
+
+
+def test_the_two_commands_are_targets_of_the_makefile() -> None:
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    for target in set(re.findall(r"^make (\w+)", README, flags=re.MULTILINE)):
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
