@@ -1,5 +1,7 @@
 """What a data set holds, in numbers: per frame and per cell."""
 
+from math import nan
+
 import numpy as np
 import pandas as pd
 from scipy import ndimage
@@ -30,6 +32,24 @@ def cell_shapes(label: np.ndarray, pixel_size_um: float) -> pd.DataFrame:
     side = 1.0 if np.isnan(pixel_size_um) else pixel_size_um
     table = regionprops_table(label, properties=CELL_PROPERTIES, spacing=(side, side))
     return pd.DataFrame(table).rename(columns={"label": "id"})
+
+
+def annotated_shapes(frames: pd.DataFrame) -> pd.DataFrame:
+    """`cell_shapes` of every annotated cell, with columns `split` and `frame`.
+
+    Parameters
+    ----------
+    frames : DataFrame
+        As `preprocess.check.list_frames` gives it; without any label the table has no row.
+    """
+    tables = [
+        cell_shapes(read_cells(frame)[0], frame.pixel_size_um).assign(
+            split=frame.split, frame=frame.name
+        )
+        for frame in frames[frames.label != ""].itertuples()
+    ]
+    nothing = cell_shapes(np.zeros((1, 1), np.int32), nan).assign(split="", frame="")
+    return pd.concat(tables or [nothing], ignore_index=True)
 
 
 def shape_quartiles(shapes: pd.DataFrame, by: str) -> pd.DataFrame:

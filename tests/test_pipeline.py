@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -18,6 +19,7 @@ from conductor.parameters import ParameterError, merged_defaults
 from conductor.record import RunFolderError
 from conductor.stage import StageFailed
 from preprocess.check import DataError
+from preprocess.tiff import write_tiff
 
 PROJECT = Path(__file__).resolve().parents[1]
 FIXTURES = PROJECT / "tests" / "fixtures"
@@ -225,3 +227,22 @@ def test_a_terminated_run_says_so(tmp_path: Path, stand_ins: Path) -> None:
     process.communicate(timeout=60)
     assert process.returncode != 0
     assert status_of(tmp_path / "out")["state"] == "failed"
+
+
+@pytest.mark.slow
+def test_a_folder_of_frames_without_labels_gives_masks_and_no_scores(tmp_path: Path) -> None:
+    data, run = tmp_path / "my frames", tmp_path / "out"
+    data.mkdir()
+    rng = np.random.default_rng(0)
+    for name in ("t2", "t10"):
+        write_tiff(data / f"{name}.tif", rng.integers(0, 60_000, (96, 128)).astype(np.uint16))
+    command = [sys.executable, "pipeline.py", "--parameters", "parameters/quick.yaml"]
+    command += ["--data", str(data), "--run", str(run), "-p", "weights=run"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no training labels" in done.stdout
+    masks = sorted(path.name for path in (run / "predicted_masks").iterdir())
+    assert masks == ["t10.tif", "t2.tif"]
+    assert len(pd.read_csv(run / "scores.csv")) == 0
+    assert (run / "report.html").exists()
+    assert sorted(path.name for path in data.iterdir()) == ["t10.tif", "t2.tif"]

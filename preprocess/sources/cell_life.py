@@ -129,7 +129,7 @@ def _new_arms(culture: Culture, rng: np.random.Generator) -> np.ndarray:
     n = 2 if spindle else 3 + min(rng.poisson(0.9), 3)
     angles = 2 * np.pi * (np.arange(n) + np.clip(0.12 * rng.normal(size=n), -0.3, 0.3)) / n
     lengths = rng.uniform(1.0, 2.0, n) if spindle else rng.uniform(0.6, 1.5, n)
-    tips, fill, pinch = rng.uniform([0.03, 0.35, 0.2], [0.11, 0.95, 0.9], (n, 3)).T
+    tips, fill, pinch = rng.uniform([0.03, 0.5, 0.15], [0.11, 1.0, 0.8], (n, 3)).T
     return np.column_stack([angles, lengths, tips, fill, pinch])
 
 
@@ -200,7 +200,7 @@ def _repulsion(cells: list[Cell]) -> list[np.ndarray]:
     distance = np.linalg.norm(between, axis=2) + 1e-6
     overlap = np.clip(reach[:, None] + reach[None] - distance, 0, None)
     np.fill_diagonal(overlap, 0)
-    return list(0.1 * (between / distance[..., None] * overlap[..., None]).sum(1))
+    return list(0.15 * (between / distance[..., None] * overlap[..., None]).sum(1))
 
 
 def _step(cell: Cell, shift: np.ndarray, culture: Culture, rng: np.random.Generator) -> Cell:

@@ -8,8 +8,8 @@ from skimage.draw import polygon2mask
 
 from preprocess.sources.cell_shape import Cell, ball_radius, outline
 
-# An outline drawn by hand runs outside the dark edge [px]: in real frames the halo's crest lies 1 to
-# 2 px outside the outline, and this margin puts it there.
+# An outline drawn by hand runs outside the dark edge [px]: in real frames the halo's crest lies 1
+# to 2 px outside the outline, and this margin puts it there.
 OUTLINE_MARGIN = 2.0
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from preprocess.statistics import (
+    annotated_shapes,
     cell_shapes,
     frame_statistics,
     shape_quartiles,
@@ -38,7 +39,7 @@ def test_one_row_a_frame_and_one_a_split(tmp_path: Path):
     row = {"name": "a", "image": str(tmp_path / "image.tif"), "border": "", "page": 0}
     frames = pd.DataFrame(
         [
-            row | {"split": "train", "label": str(tmp_path / "label.tif")},
+            row | {"split": "train", "label": str(tmp_path / "label.tif"), "pixel_size_um": nan},
             row | {"split": "test", "label": ""},
         ]
     )
@@ -47,6 +48,11 @@ def test_one_row_a_frame_and_one_a_split(tmp_path: Path):
     assert table.covered[0] == pytest.approx(108 / 600)
     assert table.area_px[0] == 36
     assert (table.p50[1], table.dtype[1]) == (299.5, "uint16")
+    shapes = annotated_shapes(frames)
+    assert shapes[["split", "frame", "id"]].values.tolist() == [
+        ["train", "a", i] for i in (4, 9, 300)
+    ]
+    assert len(annotated_shapes(frames[frames.label == ""])) == 0
     summary = split_summary(table)
     assert summary.split.tolist() == ["train", "test"]
     assert summary.frames.tolist() == [1, 1]

@@ -1,17 +1,19 @@
 """The simulated data set: exact, repeatable, and like the real frames it stands for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import ndimage
 
-from preprocess.sources import simulate
+from preprocess.sources import optics, simulate
 from preprocess.sources.simulate import SimulationConfig, border_mask, simulate_sequence
 from preprocess.tiff import read_image, read_label
 
-SMALL = SimulationConfig(size=256, n_cells=(80, 120), area=(800.0, 1200.0))
+SMALL = SimulationConfig(size=256, n_cells=(80, 120), area=(800.0, 1200.0), walls=0.0)
 # Cells that divide within minutes: several divisions in a short movie.
-LIVELY = SimulationConfig(size=256, n_cells=(80, 120), area=(800.0, 1200.0), cycle_h=4.0)
+LIVELY = replace(SMALL, cycle_h=4.0)
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +120,24 @@ def test_layout_of_the_default_data_set(tmp_path):
     assert lineage.shape[1] == 4 and lineage[:, 2].max() == 11
 
 
+def test_thin_object_is_dark_with_a_bright_halo():
+    thickness = np.zeros((65, 65), np.float32)
+    thickness[24:41, 24:41] = 0.4
+    brightness = optics.phase_contrast(thickness, halo=4.0)
+    assert brightness[32, 26] < 0.9
+    assert brightness[32, 21] > 1.05
+    assert brightness[0, 0] == pytest.approx(1, abs=0.01)
+
+
+def test_no_cell_is_labelled_behind_the_wall():
+    walled = replace(SMALL, walls=1.0)
+    frame = simulate_sequence(7, 1, walled)
+    top, bottom = frame.labels[0, :5], frame.labels[0, -5:]
+    assert np.all(top == 0) or np.all(bottom == 0)
+    assert np.any(simulate_sequence(7, 1, SMALL).labels[0, :5])
+
+
+@pytest.mark.slow
 def test_statistics_of_a_default_frame_are_like_real_ones():
     frame = simulate_sequence(simulate.FRAME_SEEDS[0], 1)
     area = np.bincount(frame.labels.ravel())[1:]
