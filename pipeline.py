@@ -109,7 +109,7 @@ def fill_default_data() -> None:
     marker = DEFAULT_DATA / ".filling"
     if not marker.exists() and any(next((DEFAULT_DATA / s).rglob("*.tif*"), None) for s in SPLITS):
         return
-    print("unet_data: simulating the default frames; takes about a minute and 50 MB", flush=True)
+    print("unet_data: simulating the default frames; takes about a minute and 31 MB", flush=True)
     DEFAULT_DATA.mkdir(exist_ok=True)
     marker.touch()
     write_default(DEFAULT_DATA)
