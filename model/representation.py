@@ -34,7 +34,7 @@ class Decoding:
     """
 
     foreground: float = 0.5
-    core: float = 0.5
+    core: float = 0.7
     smallest_core: float = 20
     smallest_cell: float = 50
 
