@@ -35,14 +35,14 @@ def _draw_history(axes: tuple[Axes, Axes], history: pd.DataFrame, name: str) -> 
                 label=f"{metric}, highest {known[column].max():.3f}",
             )
     if score.lines:
-        score.legend(loc="lower right")
+        score.legend(loc="best")
     else:
         where = {"ha": "center", "transform": score.transAxes}
         score.text(0.5, 0.5, "no validation frames", color=QUIET, **where)
         score.set_xlim(loss.get_xlim())
     loss.set(title=f"{name}: loss", xlabel="epoch", ylabel="loss")
     loss.set_ylim(bottom=0)
-    loss.legend(loc="upper right")
+    loss.legend(loc="best")
     score.set(title=f"{name}: validation scores", xlabel="epoch", ylabel="score", ylim=(0, 1.02))
     for ax in axes:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
