@@ -122,8 +122,8 @@ def plot_timeline(table: pd.DataFrame) -> Figure:
     ----------
     table : DataFrame
         hours [h], or t (number of the frame) where the interval is unknown; cells; covered, the
-        share of the frame, [0, 1]. Rows without a time are taken in order. Where there are
-        true_cells and true_covered, the annotated course is drawn too.
+        share of the frame, [0, 1]. Rows without a time are taken in order. Where
+        true_cells and true_covered are known, the annotated course is drawn too.
     """
     column, text = ("t", "frame")
     if "hours" in table and table.hours.notna().all():
@@ -136,7 +136,7 @@ def plot_timeline(table: pd.DataFrame) -> Figure:
         (axes[0, 0], "cells", "cells in the frame"),
         (axes[0, 1], "covered", "confluence: share of the frame covered"),
     ):
-        known = f"true_{value}" in table
+        known = f"true_{value}" in table and table[f"true_{value}"].notna().any()
         if known:
             ax.plot(table[column], table[f"true_{value}"], color=TRUTH, lw=3, label="annotated")
         ax.plot(table[column], table[value], "--o", color=PREDICTED, label="predicted")

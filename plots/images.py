@@ -180,7 +180,7 @@ def plot_pixel_errors(
     hits, missed, false = (int(mask.sum()) for mask, _ in classes)
     union = hits + missed + false
     whole.set_title(f"whole frame: pixel IoU {hits / union if union else 1:.2f}")
-    part.set_title("the marked square, where most pixels are wrong")
+    part.set_title("the square with the most wrong pixels")
     for ax in (whole, part):
         scale_bar(ax, pixel_size_um)
     names = ("found (TP)", "missed (FN)", "falsely found (FP)")

@@ -61,7 +61,7 @@ def plot_label_steps(
     picture = np.repeat(grey[..., None], 3, axis=-1)  # (H, W, 3)
     picture[border > 0] = (0, 0, 0)
     show_map(line, picture, 240)
-    line.set_title("border mask (black)")
+    line.set_title("where cells meet (black)")
     _show_weight(weights, weight)
     weights.set_title("weight map")
     for ax in axes[0]:
@@ -237,7 +237,7 @@ def plot_augmentations(
     for n, (ax, (image, label)) in enumerate(zip(axes.flat, panels, strict=False)):
         show_frame(ax, image, int(100 * side))
         draw_outlines(ax, label)
-        ax.set_title(f"copy {n}" if n else "original", fontweight="normal" if n else "bold")
+        ax.set_title(f"example {n}" if n else "original", fontweight="normal" if n else "bold")
     for edge in axes[0, 0].spines.values():
         edge.set(visible=True, color=VERMILLION, linewidth=3)
     scale_bar(axes[0, 0], pixel_size_um)

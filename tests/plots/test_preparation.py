@@ -71,7 +71,7 @@ def test_augmentations_outline_each_copy_with_its_own_label():
     flipped = (IMAGE[:, ::-1], np.where(LABEL[:, ::-1] == 1, 0, LABEL[:, ::-1]))
     figure = preparation.plot_augmentations((IMAGE, LABEL), [flipped] * 6, 1.0)
     shown = [ax for ax in figure.axes if ax.images]
-    assert [ax.get_title() for ax in shown] == ["original", *(f"copy {n}" for n in range(1, 7))]
+    assert [ax.get_title() for ax in shown] == ["original", *(f"example {n}" for n in range(1, 7))]
     counts = [len(ax.collections[0].get_segments()) for ax in shown]
     assert counts == [2] + [1] * 6
     assert len(figure.axes) == 12 and texts(figure) == ["10 µm"]
