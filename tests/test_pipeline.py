@@ -27,16 +27,21 @@ NOTEBOOKS = [pipeline.notebook_path(stage) for stage in [*pipeline.STAGES, "main
 FINDINGS = ["severity", "file", "found", "expected", "remedy"]
 
 
+def write_stand_in(fixture: str, path: Path) -> None:
+    """A fixture notebook that declares the parameters of all real notebooks."""
+    notebook = nbformat.read(FIXTURES / f"{fixture}.ipynb", as_version=4)
+    declared = merged_defaults(NOTEBOOKS).items()
+    notebook.cells[1].source = "\n".join(f"{k}: {type(v).__name__} = {v!r}" for k, v in declared)
+    nbformat.write(notebook, path)
+
+
 @pytest.fixture
 def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stage notebooks that pass and take the real ones' parameters; any may be replaced."""
     folder = tmp_path / "notebooks"
     folder.mkdir()
-    stand_in = nbformat.read(FIXTURES / "passes.ipynb", as_version=4)
-    declared = merged_defaults(NOTEBOOKS).items()
-    stand_in.cells[1].source = "\n".join(f"{k}: {type(v).__name__} = {v!r}" for k, v in declared)
     for stage in [*pipeline.STAGES, "main"]:
-        nbformat.write(stand_in, folder / f"{stage}.ipynb")
+        write_stand_in("passes", folder / f"{stage}.ipynb")
     monkeypatch.setattr(pipeline, "notebook_path", lambda stage: folder / f"{stage}.ipynb")
     monkeypatch.chdir(tmp_path)
     return folder
@@ -204,7 +209,7 @@ def test_default_data_are_filled_once_and_never_mixed_with_a_users(
 
 @pytest.mark.slow
 def test_a_terminated_run_says_so(tmp_path: Path, stand_ins: Path) -> None:
-    shutil.copy(FIXTURES / "waits.ipynb", stand_ins / "01_explore.ipynb")
+    write_stand_in("waits", stand_ins / "01_explore.ipynb")
     code = (
         "import sys, pathlib, pipeline\n"
         f"folder = pathlib.Path({str(stand_ins)!r})\n"
