@@ -215,6 +215,8 @@ def plot_models(table: pd.DataFrame) -> Figure:
     table : DataFrame
         model, and any of IoU, AP50, mSA, SEG, F1, Dice.
     """
+    if table.empty:
+        return nothing_to_show("no annotated frames")
     metrics = _metrics(table)
     figure, axes = new_figure(size=(WIDTH, 4.2))
     ax = axes[0, 0]

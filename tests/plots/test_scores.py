@@ -90,8 +90,9 @@ def test_many_frames_are_all_drawn_and_some_named():
         lambda: scores.plot_frame_scores(FRAMES.head(0)),
         lambda: scores.plot_threshold_curve({"run": CURVE.head(0)}),
         lambda: scores.plot_score_against(pd.DataFrame(columns=["group", "cells", "recall"]), "x"),
+        lambda: scores.plot_models(pd.DataFrame(columns=["model", "IoU", "AP50"])),
     ],
-    ids=["frames", "thresholds", "cells"],
+    ids=["frames", "thresholds", "cells", "models"],
 )
 def test_nothing_annotated_is_said(figure_of):
     assert figure_of().axes[0].texts[0].get_text().startswith("no annotated")
