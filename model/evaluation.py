@@ -129,8 +129,13 @@ def mean_curve(frames: pd.DataFrame, folder: Path) -> pd.DataFrame:
 
 
 def found_cells(frames: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """`model.metrics.cell_table` of all labelled frames."""
-    return _per_frame(cell_table, frames, folder)
+    """`model.metrics.cell_table` of all labelled frames, with a column `sequence`.
+
+    Ids are constant within a sequence; a frame of no sequence is one of its own.
+    """
+    sequence = frames.sequence.where(frames.sequence != "", frames.name)
+    cells = _per_frame(cell_table, frames, folder)
+    return cells.assign(sequence=cells.frame.map(dict(zip(frames.name, sequence, strict=True))))
 
 
 def recall_by(cells: pd.DataFrame, column: str, groups: int) -> pd.DataFrame:

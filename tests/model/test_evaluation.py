@@ -33,6 +33,7 @@ def frames(tmp_path: Path) -> pd.DataFrame:
                 "label": "" if label is None else str(tmp_path / f"{name}_label.tif"),
                 "border": "",
                 "page": 0,
+                "sequence": "",
                 "t": len(rows),
                 "pixel_size_um": nan,
             }
@@ -96,6 +97,9 @@ def test_cells_are_named_by_frame_and_id(frames, tmp_path):
     assert list(cells.id) == [4, 9, 30]
     assert list(cells.matched) == [True, False, True]
     assert list(cells.neighbours) == [1, 1, 0]
+    assert list(cells.sequence) == ["a", "a", "a"]
+    movie = evaluation.found_cells(frames.assign(sequence="dish 1"), tmp_path)
+    assert list(movie.sequence) == ["dish 1"] * 3
 
 
 def test_recall_by_crowding_and_size(frames, tmp_path):
