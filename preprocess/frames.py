@@ -1,6 +1,6 @@
 """Annotated frames as the net sees them: normalized, at working resolution, with pixel weights."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import nan
 from pathlib import Path
 
@@ -64,7 +64,29 @@ def read_cells(row: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     return without_ignored(to_cells(read_label(row.label, row.page), mask))
 
 
-def load_frame(row: pd.Series, normalization: Normalization, scale: float) -> Frame:
+def _stored_weight(path: Path, shape: tuple[int, int]) -> np.ndarray:
+    """Weights that `write_weights` wrote, if they belong to this working resolution."""
+    weight = read_image(require(path, "02_preprocess"))
+    if weight.shape != shape:
+        raise ValueError(
+            f"{path}: shape {weight.shape}, expected {shape}; run "
+            "notebooks/02_preprocess.ipynb again with the same scale"
+        )
+    return weight
+
+
+def _computed_weight(
+    row: pd.Series, label: np.ndarray, annotated: np.ndarray, scale: float
+) -> np.ndarray:
+    """Weights from the weight map of the data set where it has one, else from the cells."""
+    _, given = _border(row)
+    weight = border_weight(label) if given is None else resize_image(given, scale).clip(min=1)
+    return weight * resize_label(annotated.astype(np.int32), label.shape).astype(np.float32)
+
+
+def load_frame(
+    row: pd.Series, normalization: Normalization, scale: float, weights: Path | None = None
+) -> Frame:
     """Read an annotated frame and bring it to working resolution.
 
     Parameters
@@ -74,51 +96,31 @@ def load_frame(row: pd.Series, normalization: Normalization, scale: float) -> Fr
     normalization : Normalization
     scale : float
         Working resolution as a share of the frame's own.
+    weights : Path, optional
+        Folder in which `write_weights` laid the pixel weights; without it they are computed.
+
+    Raises
+    ------
+    StageMissing
+        If the frame has no weights there.
+    ValueError
+        If the weights there belong to another working resolution.
     """
     image = resize_image(normalize(read_image(row.image, row.page), normalization), scale)
     cells, annotated = read_cells(row)
     label = resize_label(cells, image.shape)
-    _, given = _border(row)
-    weight = border_weight(label) if given is None else resize_image(given, scale).clip(min=1)
-    seen = resize_label(annotated.astype(np.int32), label.shape).astype(np.float32)
-    return Frame(row.name, image, label, weight * seen, row.pixel_size_um / scale)
+    if weights is None:
+        weight = _computed_weight(row, label, annotated, scale)
+    else:
+        weight = _stored_weight(weights / f"{row.name}.tif", label.shape)
+    return Frame(row.name, image, label, weight, row.pixel_size_um / scale)
 
 
 def load_frames(
     table: pd.DataFrame, normalization: Normalization, scale: float, weights: Path | None = None
 ) -> list[Frame]:
-    """`load_frame` of every row.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As `preprocess.check.list_frames` gives it.
-    normalization : Normalization
-    scale : float
-    weights : Path, optional
-        Folder in which `write_weights` laid the weights; they replace the computed ones.
-
-    Raises
-    ------
-    StageMissing
-        If a frame has no weights there.
-    ValueError
-        If the weights there belong to another working resolution.
-    """
-    frames = [load_frame(row, normalization, scale) for row in table.itertuples()]
-    if weights is None:
-        return frames
-    stored = []
-    for frame in frames:
-        path = require(weights / f"{frame.name}.tif", "02_preprocess")
-        weight = read_image(path)
-        if weight.shape != frame.label.shape:
-            raise ValueError(
-                f"{path}: shape {weight.shape}, expected {frame.label.shape}; run "
-                "notebooks/02_preprocess.ipynb again with the same scale"
-            )
-        stored.append(replace(frame, weight=weight))
-    return stored
+    """`load_frame` of every row of `preprocess.check.list_frames`."""
+    return [load_frame(row, normalization, scale, weights) for row in table.itertuples()]
 
 
 def write_weights(frames: list[Frame], folder: Path) -> None:
