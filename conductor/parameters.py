@@ -17,8 +17,8 @@ import yaml
 from preprocess.layout import PROJECT
 
 Value = str | int | float | bool
-PATHS = ("data", "run", "weights")
-WEIGHTS_WORDS = ("run", "shipped")
+PATHS = ("data", "run", "weights", "start")
+WORDS = {"weights": ("run", "shipped"), "start": ("scratch", "shipped")}  # that are no paths
 
 
 class ParameterError(ValueError):
@@ -191,7 +191,7 @@ def anchored(values: Mapping[str, object], base: Path) -> dict[str, object]:
     placed = dict(values)
     for name in PATHS:
         value = placed.get(name)
-        if not isinstance(value, str) or (name == "weights" and value in WEIGHTS_WORDS):
+        if not isinstance(value, str) or value in WORDS.get(name, ()):
             continue
         path = Path(os.path.abspath(base / Path(value).expanduser()))
         inside = path.is_relative_to(PROJECT) and path != PROJECT

@@ -88,9 +88,9 @@ def load_model(path: Path) -> tuple[UNet, dict[str, Any]]:
     missing = {"architecture", "state_dict", "info"} - set(content)
     if missing:
         raise CheckpointError(f"{path}: lacks {', '.join(sorted(missing))}; not a trained model")
-    net = UNet(UNetConfig(**content["architecture"]))
     try:
+        net = UNet(UNetConfig(**content["architecture"]))
         net.load_state_dict(content["state_dict"])
-    except RuntimeError as error:
+    except (TypeError, RuntimeError) as error:
         raise CheckpointError(f"{path}: the weights do not fit the architecture: {error}") from None
     return net.eval(), content["info"]

@@ -1,5 +1,6 @@
-"""From a frame of any size to probabilities and to one label per cell."""
+"""From a frame of any size to what the net says of it, and to one label per cell."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,13 @@ from torch.nn import functional
 
 from model.checkpoint import load_model
 from model.device import Compute, choose
-from model.representation import Decoding, decode
-from model.unet import UNet
+from model.representation import Cells, Decoding, decode
+from model.unet import Maps, UNet
 from preprocess.normalize import Normalization, normalize, resize_image
 
 
-def predict_probabilities(net: UNet, image: np.ndarray, compute: Compute) -> np.ndarray:
-    """Probability maps of one normalized frame.
+def predict_maps(net: UNet, image: np.ndarray, compute: Compute) -> Maps:
+    """Foreground and flow of one normalized frame.
 
     Parameters
     ----------
@@ -24,21 +25,26 @@ def predict_probabilities(net: UNet, image: np.ndarray, compute: Compute) -> np.
         In evaluation mode.
     image : (H, W) float32 ndarray
         Normalized, at the resolution that the net was trained on; padded by reflection to the
-        multiple of 2**depth that the net needs.
+        multiple that the net needs.
     compute : Compute
 
     Returns
     -------
-    (C, H, W) float32 ndarray, [0, 1]
+    Maps
+        foreground (H, W) float32 ndarray, [0, 1]; flow (2, h, w) float32 ndarray,
+        h = ceil(H / block).
     """
-    step = 2**net.config.depth
     rows, columns = image.shape
-    padding = [(0, -size % step) for size in image.shape]
+    padding = [(0, -size % net.config.step) for size in image.shape]
     padded = np.pad(image, padding, mode="symmetric")
     x = torch.from_numpy(padded)[None, None]  # (1, 1, H + pad, W + pad)
     with torch.inference_mode(), compute.autocast():
-        logits = net(compute.place(x))  # (1, C, H + pad, W + pad)
-    return logits[0, :, :rows, :columns].float().sigmoid().cpu().numpy()
+        foreground, flow = (maps[0].float().cpu() for maps in net(compute.place(x)))
+    coarse_rows, coarse_columns = (-(-size // net.config.block) for size in image.shape)
+    return Maps(
+        foreground[0, :rows, :columns].sigmoid().numpy(),
+        flow[:, :coarse_rows, :coarse_columns].numpy(),
+    )
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,8 @@ class Segmenter:
     ----------
     net : UNet
     info : dict
-        What was stored with the weights; `scale`, `normalization` and `decoding` are used here.
+        What was stored with the weights; `scale`, `normalization`, `decoding`, `pixel_size_um` and
+        `cell_diameter_px` are used here.
     compute : Compute
     """
 
@@ -64,40 +71,77 @@ class Segmenter:
         compute = choose(precision, device)
         return cls(compute.place_net(net), info, compute)
 
-    def probabilities(self, image: np.ndarray) -> np.ndarray:
-        """Foreground and contour of a raw frame.
+    def zoom(self, pixel_size_um: float = math.nan, cell_diameter_px: float = math.nan) -> float:
+        """How much larger a frame must be for its cells to have the size that the net knows.
+
+        Parameters
+        ----------
+        pixel_size_um : float
+            Of the frame [um]; NaN if unknown.
+        cell_diameter_px : float
+            Typical diameter of its cells [px], which counts before the pixel size; NaN if unknown.
+
+        Returns
+        -------
+        float
+            1 where nothing is known of the frame, or of what the net was trained on.
+
+        Raises
+        ------
+        ValueError
+            If the factor lies beyond 1/8 to 8.
+        """
+        factors = (
+            self.info["cell_diameter_px"] / cell_diameter_px,
+            pixel_size_um / self.info["pixel_size_um"],
+        )
+        factor = next((f for f in factors if not math.isnan(f)), 1.0)
+        if not 1 / 8 <= factor <= 8:
+            raise ValueError(
+                f"frames would be scaled by {factor:.3g}: the net knows cells of "
+                f"{self.info['cell_diameter_px']:.0f} px in pixels of "
+                f"{self.info['pixel_size_um']:.3g} um; check pixel size and cell diameter"
+            )
+        return factor
+
+    def maps(self, image: np.ndarray, zoom: float = 1.0) -> Maps:
+        """Foreground and flow of a raw frame.
 
         Parameters
         ----------
         image : (H, W) ndarray
             Any real dtype, intensities as recorded.
+        zoom : float
+            See `zoom`.
 
         Returns
         -------
-        (2, H, W) float32 ndarray, [0, 1]
+        Maps
+            foreground (H, W) float32 ndarray, [0, 1]; flow (2, h, w) float32 ndarray.
         """
         normalized = normalize(image, Normalization(**self.info["normalization"]))
-        maps = predict_probabilities(
-            self.net, resize_image(normalized, self.info["scale"]), self.compute
-        )
+        scaled = resize_image(normalized, self.info["scale"] * zoom)
+        maps = predict_maps(self.net, scaled, self.compute)
         full = functional.interpolate(
-            torch.from_numpy(maps)[None], image.shape, mode="bilinear"
-        )  # (1, 2, H, W)
-        return full[0].numpy()
+            torch.from_numpy(maps.foreground)[None, None], image.shape, mode="bilinear"
+        )  # (1, 1, H, W)
+        return Maps(full[0, 0].numpy(), maps.flow)
 
-    def segment(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def segment(self, image: np.ndarray, zoom: float = 1.0) -> tuple[Cells, Maps]:
         """Cells of a raw frame.
 
         Parameters
         ----------
         image : (H, W) ndarray
+        zoom : float
+            See `zoom`.
 
         Returns
         -------
-        label : (H, W) int32 ndarray
-            0 = background, cells 1 .. K.
-        probabilities : (2, H, W) float32 ndarray, [0, 1]
+        cells : Cells
+            label (H, W) int32 ndarray, confidence (K,) float32 ndarray.
+        maps : Maps
+            What they were read from.
         """
-        maps = self.probabilities(image)
-        decoding = Decoding(**self.info["decoding"])
-        return decode(maps, decoding, zoom=1 / self.info["scale"]), maps
+        maps = self.maps(image, zoom)
+        return decode(maps, Decoding(**self.info["decoding"])), maps

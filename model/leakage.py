@@ -7,23 +7,27 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler, Subset
 
 from model.device import Compute, choose
 from model.metrics import score_frame
-from model.representation import decode
+from model.representation import Decoding, decode, learn_sizes
 from model.training import TrainingConfig, initialize, train_epoch
-from model.unet import UNet
+from model.unet import Maps, UNet
 from preprocess.frames import Frame
 from preprocess.patches import PatchDataset
 
 
-def _scores(net: UNet, patches: Dataset, config: TrainingConfig, compute: Compute) -> pd.Series:
+def _scores(
+    net: UNet, patches: Dataset, batch_size: int, decoding: Decoding, compute: Compute
+) -> pd.Series:
     """Mean IoU and AP50 of a net over patches."""
     net.eval()
     rows = []
     with torch.inference_mode(), compute.autocast():
-        for batch in DataLoader(patches, batch_size=config.batch_size):
-            maps = net(compute.place(batch["image"])).float().sigmoid().cpu().numpy()
+        for batch in DataLoader(patches, batch_size=batch_size):
+            maps = net(compute.place(batch["image"]))
+            foreground = maps.foreground[:, 0].float().sigmoid().cpu().numpy()  # (N, P, P)
+            flow = maps.flow.float().cpu().numpy()  # (N, 2, P / block, P / block)
             rows += [
-                score_frame(label.numpy(), decode(m, config.decoding))
-                for label, m in zip(batch["label"], maps, strict=True)
+                score_frame(label.numpy(), decode(Maps(f, v), decoding).label)
+                for label, f, v in zip(batch["label"], foreground, flow, strict=True)
             ]
     return pd.DataFrame(rows)[["IoU", "AP50"]].mean()
 
@@ -52,7 +56,9 @@ def leakage_experiment(
     """
     if not train or not unseen:
         return pd.DataFrame(columns=["split", "patches", "IoU", "AP50"])
-    pool = PatchDataset(train, config.patch_size, copies, config.seed, config.augmentation)
+    pool = PatchDataset(
+        train, config.patch_size, copies, config.seed, config.augmentation, block=config.block
+    )
     order = np.random.default_rng(config.seed).permutation(copies)
     held = max(1, round(0.15 * copies))
     seen_part, held_part = Subset(pool, order[held:].tolist()), Subset(pool, order[:held].tolist())
@@ -66,14 +72,21 @@ def leakage_experiment(
     loader = DataLoader(seen_part, batch_size=config.batch_size, sampler=draws)
     for _ in range(config.epochs):
         train_epoch(net, loader, optimizer, schedule, compute)
-    honest = PatchDataset(unseen, config.patch_size, held, config.seed + 1, config.augmentation)
+    honest = PatchDataset(
+        unseen, config.patch_size, held, config.seed + 1, config.augmentation, block=config.block
+    )
+    decoding = learn_sizes(config.decoding, (frame.label for frame in train), config.block)
     rows = {
         "copies it was trained on": Subset(pool, order[-held:].tolist()),
         "copies held back": held_part,
         "unseen frames": honest,
     }
     table = [
-        {"split": name, "patches": held, **_scores(net, patches, config, compute)}
+        {
+            "split": name,
+            "patches": held,
+            **_scores(net, patches, config.batch_size, decoding, compute),
+        }
         for name, patches in rows.items()
     ]
     return pd.DataFrame(table)

@@ -1,21 +1,28 @@
-"""What the net learns of a label image, and how cells are read back from what it predicts.
+"""How cells are read from what the net predicts.
 
-Two maps: `foreground`, every pixel of a cell, and `contour`, the pixels of a cell at its rim. Where
-two cells touch, both rims lie between them, so that foreground without contour falls apart into
-one core a cell; each core grows back over the foreground by a watershed.
+Two maps: `foreground`, the probability that a pixel lies in a cell, and `flow`, the direction in
+which the cell's centre lies (`preprocess.flow`). Every pixel of the foreground is a particle that
+the flow carries along; particles that arrive at the same place belong to the same cell.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from scipy import ndimage
 from skimage.measure import label as connected_components
-from skimage.segmentation import relabel_sequential, watershed
+from skimage.morphology import remove_small_holes
+from skimage.segmentation import expand_labels, relabel_sequential
 from torch.nn import functional
 
-CHANNELS = ("foreground", "contour")
+from model.unet import Maps
+from preprocess.flow import flow_field
+from preprocess.normalize import resize_label
+
+TOUCHING = np.ones((3, 3))  # diagonal neighbours touch
 
 
 @dataclass(frozen=True)
@@ -26,103 +33,156 @@ class Decoding:
     ----------
     foreground : float
         Probability above which a pixel belongs to a cell, (0, 1).
-    core : float
-        Value of foreground * (1 - contour) above which a pixel belongs to a cell's core, (0, 1).
-    smallest_core, smallest_cell : float
-        Cores and cells of a smaller area are dropped [px at working resolution]; `learn_sizes`
-        takes them from annotated cells.
+    steps : int
+        How far particles are carried [px of the flow]: beyond the longest way to a centre.
+    confidence : float
+        Cells are dropped whose confidence is less than this share of that of the frame's median
+        cell, [0, 1].
+    smallest_cell : float
+        Cells of a smaller area are dropped [px of the flow]; `learn_sizes` takes it from annotated
+        cells.
     """
 
-    foreground: float = 0.5
-    core: float = 0.7
-    smallest_core: float = 20
+    foreground: float = 0.55
+    steps: int = 100
+    confidence: float = 0.5
     smallest_cell: float = 50
 
 
-def encode(label: torch.Tensor) -> torch.Tensor:
-    """Maps that the net learns to predict.
+class Cells(NamedTuple):
+    """Cells as they were read.
 
     Parameters
     ----------
-    label : (N, H, W) integer tensor
-        0 = background, one id per cell.
-
-    Returns
-    -------
-    (N, 2, H, W) float32 tensor, {0, 1}
-        Foreground and contour; the contour is one pixel of each cell deep, diagonals included.
+    label : (H, W) int32 ndarray
+        0 = background, cells 1 .. K.
+    confidence : (K,) float32 ndarray, [0, 1]
+        Agreement of the predicted flow with the flow of the cell as it was read: the mean of their
+        scalar product. It is 1 where the net was sure and consistent, and falls where predicted
+        arrows are short, or do not lead to one centre.
     """
-    values = label[:, None].float()  # (N, 1, H, W); ids below 2**24 are exact
-    padded = functional.pad(values, (1, 1, 1, 1), mode="replicate")  # (N, 1, H + 2, W + 2)
-    highest = functional.max_pool2d(padded, 3, stride=1)  # (N, 1, H, W)
-    lowest = -functional.max_pool2d(-padded, 3, stride=1)  # (N, 1, H, W)
-    foreground = values > 0
-    contour = foreground & (highest != lowest)
-    return torch.cat([foreground, contour], dim=1).float()
+
+    label: np.ndarray
+    confidence: np.ndarray
 
 
-def learn_sizes(decoding: Decoding, labels: Iterable[np.ndarray]) -> Decoding:
-    """Smallest core and cell to believe in: half of what all but 5 % of annotated cells exceed.
+def learn_sizes(decoding: Decoding, labels: Iterable[np.ndarray], block: int) -> Decoding:
+    """Smallest cell to believe in: half of what all but 5 % of annotated cells exceed.
 
     Parameters
     ----------
     decoding : Decoding
         Its other thresholds stay.
     labels : iterable of (H, W) int32 ndarray
-        Annotated frames at working resolution. Without any cell the sizes stay as they are.
+        Annotated frames at working resolution. Without any cell the size stays as it is.
+    block : int
+        Side of a pixel of the flow [px].
     """
-    areas, cores = [], []
-    for label in labels:
-        _, contour = encode(torch.from_numpy(label)[None])[0].numpy()
-        area = np.bincount(label.ravel())
-        core = np.bincount(label[contour == 0], minlength=len(area))
-        there = np.flatnonzero(area[1:]) + 1
-        areas.append(area[there])
-        cores.append(core[there])
-    if not sum(map(len, areas)):
+    areas = np.concatenate([np.bincount(label.ravel())[1:] for label in labels] or [[]])
+    areas = areas[areas > 0]
+    if not len(areas):
         return decoding
-    smallest = [float(np.percentile(np.concatenate(sizes), 5)) / 2 for sizes in (cores, areas)]
-    return replace(decoding, smallest_core=smallest[0], smallest_cell=smallest[1])
+    return replace(decoding, smallest_cell=float(np.percentile(areas, 5)) / 2 / block**2)
 
 
-def _drop_small(label: np.ndarray, smallest: float) -> np.ndarray:
-    """Label image without the objects of fewer than `smallest` pixels."""
-    areas = np.bincount(label.ravel())
-    keep = areas >= smallest
+def follow(inside: np.ndarray, flow: np.ndarray, steps: int) -> np.ndarray:
+    """Where particles arrive that start in every pixel of a mask.
+
+    Parameters
+    ----------
+    inside : (h, w) bool ndarray
+        K pixels are True.
+    flow : (2, h, w) float32 ndarray
+    steps : int
+        Each as long as the flow at that place, read by linear interpolation.
+
+    Returns
+    -------
+    (2, K) int ndarray
+        Row and column, in the order of `np.nonzero(inside)`.
+    """
+    size = torch.tensor(inside.shape[::-1])
+    field = torch.from_numpy(np.ascontiguousarray(flow[::-1]))[None]  # (1, 2, h, w), x before y
+    places = torch.from_numpy(np.argwhere(inside)[:, ::-1].astype(np.float32))  # (K, 2)
+    for _ in range(steps):
+        grid = ((2 * places + 1) / size - 1)[None, None]  # (1, 1, K, 2)
+        shift = functional.grid_sample(field, grid, padding_mode="border", align_corners=False)
+        places = (places + shift[0, :, 0].T).clamp(torch.zeros(2), size - 1)
+    return places.round().long().numpy()[:, ::-1].T
+
+
+def _gather(inside: np.ndarray, flow: np.ndarray, steps: int) -> np.ndarray:
+    """One label for all pixels whose particles meet, (h, w).
+
+    Particles start one a pixel. Where they have become denser than that, they have met.
+    """
+    ends = follow(inside, flow, steps)  # (2, K)
+    density = np.zeros(inside.shape)
+    np.add.at(density, tuple(ends), 1)
+    meetings = ndimage.label(ndimage.gaussian_filter(density, 1) > 1, TOUCHING)[0]
+    label = np.zeros(inside.shape, np.int32)
+    label[inside] = meetings[tuple(ends)]
+    return expand_labels(label, 3) * inside  # particles that got lost go with their neighbours
+
+
+def _largest_pieces(label: np.ndarray, smallest: float) -> np.ndarray:
+    """The largest connected piece of each label, where it is large enough."""
+    pieces = connected_components(label, connectivity=2)
+    area = np.bincount(pieces.ravel())
+    owner = np.zeros(len(area), np.int64)
+    owner[pieces.ravel()] = label.ravel()
+    rising = np.argsort(area, kind="stable")
+    largest = np.zeros(label.max() + 1, np.int64)
+    largest[owner[rising]] = rising  # of several pieces the last, the largest, stays
+    keep = np.zeros(len(area), bool)
+    keep[largest[1:]] = True
+    keep &= area >= smallest
     keep[0] = False
-    return np.where(keep[label], label, 0)
+    return relabel_sequential(np.where(keep[pieces], label, 0))[0]
 
 
-def decode(
-    probabilities: np.ndarray, decoding: Decoding = Decoding(), zoom: float = 1.0
-) -> np.ndarray:
+def agreement(label: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """Confidence of cells 1 .. K of a label image; see `Cells`.
+
+    Parameters
+    ----------
+    label : (h, w) int32 ndarray
+    flow : (2, h, w) float32 ndarray
+        As predicted.
+
+    Returns
+    -------
+    (K,) float32 ndarray, [0, 1]
+    """
+    product = (flow_field(label) * flow).sum(0)
+    ids = np.arange(1, label.max() + 1)
+    return np.clip(ndimage.mean(product, label, ids), 0, 1).astype(np.float32)
+
+
+def decode(maps: Maps, decoding: Decoding = Decoding()) -> Cells:
     """One label per cell from predicted maps.
 
     Parameters
     ----------
-    probabilities : (2, H, W) float32 ndarray, [0, 1]
-        Foreground and contour.
+    maps : Maps
+        foreground (H, W) float32 ndarray, [0, 1]; flow (2, h, w) float32 ndarray of the same
+        extent. Cells are told apart at the resolution of the flow, and outlined at that of the
+        foreground.
     decoding : Decoding
-    zoom : float
-        Resolution of the maps, as a multiple of the working resolution.
-
-    Returns
-    -------
-    (H, W) int32 ndarray
-        0 = background, cells 1 .. K.
     """
-    foreground, contour = probabilities
-    core = foreground * (1 - contour)
-    mask = foreground > decoding.foreground
-    square = np.ones((3, 3), dtype=bool)
-    cores = _drop_small(
-        ndimage.label((core > decoding.core) & mask, square)[0], decoding.smallest_core * zoom**2
-    )
-    bodies = ndimage.label(mask, square)[0]
-    with_core = np.isin(bodies, np.unique(bodies[cores > 0]))
-    thin = np.where(with_core, 0, bodies)  # cells too thin to have a core stay whole
-    markers = np.where(cores > 0, cores, np.where(thin > 0, thin + cores.max(), 0))
-    cells = watershed(-core, markers, mask=mask)
-    cells = connected_components(cells, connectivity=2)
-    cells = _drop_small(cells, decoding.smallest_cell * zoom**2)
-    return relabel_sequential(cells)[0].astype(np.int32)
+    foreground, flow = maps
+    side = foreground.shape[0] / flow.shape[1]  # of a pixel of the flow [px of the foreground]
+    smallest = math.ceil(decoding.smallest_cell * side**2)
+    mask = remove_small_holes(foreground > decoding.foreground, max_size=smallest)
+    share = functional.interpolate(
+        torch.from_numpy(mask)[None, None].float(), flow.shape[1:], mode="area"
+    )  # (1, 1, h, w)
+    cells = _gather(share[0, 0].numpy() > 0.5, flow, decoding.steps)
+    cells = _largest_pieces(cells, decoding.smallest_cell)
+    confidence = agreement(cells, flow)
+    if not len(confidence):
+        return Cells(np.zeros(foreground.shape, np.int32), confidence)
+    sure = confidence >= decoding.confidence * np.median(confidence)
+    fine = expand_labels(resize_label(cells, foreground.shape), 2 * side)
+    number = np.append(0, np.where(sure, np.cumsum(sure), 0))  # 1 .. K for those that stay
+    return Cells((number[fine] * mask).astype(np.int32), confidence[sure])

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,12 +16,13 @@ from torch.utils.data import DataLoader
 
 from model import checkpoint
 from model.device import Compute, choose
-from model.inference import predict_probabilities
+from model.inference import predict_maps
 from model.losses import segmentation_loss
 from model.metrics import score_frames
-from model.representation import Decoding, decode, encode, learn_sizes
-from model.unet import UNet, UNetConfig
+from model.representation import Decoding, decode, learn_sizes
+from model.unet import Maps, UNet, UNetConfig
 from preprocess.augment import AugmentConfig
+from preprocess.flow import coarse_flow
 from preprocess.frames import Frame
 from preprocess.layout import RunLayout
 from preprocess.normalize import Normalization
@@ -37,10 +39,11 @@ class TrainingConfig:
 
     Parameters
     ----------
-    width, depth : int
+    width, depth, block : int
         Size of the U-Net; see `model.unet.UNetConfig`.
     patch_size : int
-        Side of the square training patches at working resolution [px]; a multiple of 2**depth.
+        Side of the square training patches at working resolution [px]; a multiple of
+        block * 2**depth.
     batch_size : int
         Patches a step.
     epochs, steps_per_epoch : int
@@ -56,6 +59,8 @@ class TrainingConfig:
         See `model.device.choose`.
     scale : float
         Working resolution, as a share of the frames' own; (0, 1].
+    start : str
+        "scratch", or a model file whose weights are refined.
     normalization, augmentation : Normalization, AugmentConfig
     decoding : Decoding
         Thresholds; its smallest sizes give way to those of the training frames.
@@ -63,31 +68,40 @@ class TrainingConfig:
 
     width: int = 32
     depth: int = 4
-    patch_size: int = 256
+    block: int = 2
+    patch_size: int = 512
     batch_size: int = 4
     epochs: int = 20
     steps_per_epoch: int = 20
-    learning_rate: float = 2e-3
+    learning_rate: float = 4e-3
     patience: int = 25
     seed: int = 0
     precision: str = "auto"
-    scale: float = 0.5
+    scale: float = 1.0
+    start: str = "scratch"
     normalization: Normalization = field(default_factory=Normalization)
     augmentation: AugmentConfig = field(default_factory=AugmentConfig)
     decoding: Decoding = field(default_factory=Decoding)
 
     def __post_init__(self):
-        for name in ("width", "depth", "patch_size", "batch_size", "epochs", "steps_per_epoch"):
+        counts = "width depth block patch_size batch_size epochs steps_per_epoch".split()
+        for name in counts:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate is {self.learning_rate}, expected more than 0")
         if not 0 < self.scale <= 1:
             raise ValueError(f"scale is {self.scale}, expected more than 0 and at most 1")
-        if self.patch_size % 2**self.depth:
+        if self.patch_size % self.net.step:
             raise ValueError(
-                f"patch_size {self.patch_size} is not a multiple of {2**self.depth} (2**depth)"
+                f"patch_size {self.patch_size} is not a multiple of {self.net.step} "
+                "(block * 2**depth)"
             )
+
+    @property
+    def net(self) -> UNetConfig:
+        """Size of the U-Net."""
+        return UNetConfig(width=self.width, depth=self.depth, block=self.block)
 
 
 def _schedule(config: TrainingConfig) -> Callable[[int], float]:
@@ -104,10 +118,27 @@ def _schedule(config: TrainingConfig) -> Callable[[int], float]:
 
 
 def initialize(config: TrainingConfig, compute: Compute) -> tuple[UNet, Optimizer, LambdaLR]:
-    """A fresh net, its optimizer and its learning-rate schedule, drawn from the seed."""
+    """A net, its optimizer and its learning-rate schedule.
+
+    Raises
+    ------
+    TrainingError
+        If the net to start from has another size.
+    CheckpointError
+        If it cannot be read.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        net = compute.place_net(UNet(UNetConfig(width=config.width, depth=config.depth)))
+        net = UNet(config.net)
+    if config.start != "scratch":
+        known, _ = checkpoint.load_model(Path(config.start))
+        if known.config != config.net:
+            raise TrainingError(
+                f"{config.start}: its net has {known.config}, but {config.net} is asked for; "
+                "set width, depth and block to its values"
+            )
+        net.load_state_dict(known.state_dict())
+    net = compute.place_net(net)
     optimizer = torch.optim.AdamW(net.parameters(), lr=config.learning_rate, weight_decay=1e-2)
     return net, optimizer, LambdaLR(optimizer, _schedule(config))
 
@@ -126,11 +157,10 @@ def train_epoch(
     losses = []
     for batch in loader:
         image = compute.place(batch["image"])  # (N, 1, P, P)
-        weight = compute.place(batch["weight"][:, None])  # (N, 1, P, P)
-        targets = compute.place(encode(batch["label"]))  # (N, C, P, P)
+        label, weight, flow = (batch[name].to(image.device) for name in ("label", "weight", "flow"))
         with compute.autocast():
-            logits = net(image)  # (N, C, P, P)
-        loss = segmentation_loss(logits, targets, weight)
+            maps = net(image)
+        loss = segmentation_loss(maps, label, flow, weight)
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"the loss became {loss.item()} at step {len(losses)} of the epoch; the best "
@@ -152,12 +182,13 @@ def _validate(net: UNet, frames: list[Frame], decoding: Decoding, compute: Compu
     net.eval()
     losses, pairs = [], {}
     for frame in frames:
-        maps = predict_probabilities(net, frame.image, compute)  # (C, H, W)
-        logits = torch.from_numpy(maps)[None].logit(eps=1e-6)  # (1, C, H, W)
-        targets = encode(torch.from_numpy(frame.label)[None])  # (1, C, H, W)
-        weight = torch.from_numpy(frame.weight)[None, None]  # (1, 1, H, W)
-        losses.append(segmentation_loss(logits, targets, weight).item())
-        pairs[frame.name] = (frame.label, decode(maps, decoding))
+        maps = predict_maps(net, frame.image, compute)
+        logits = torch.from_numpy(maps.foreground)[None, None].logit(eps=1e-6)  # (1, 1, H, W)
+        predicted = Maps(logits, torch.from_numpy(maps.flow)[None])
+        flow = coarse_flow(frame.label, net.config.block)  # (2, h, w)
+        given = (torch.from_numpy(a)[None] for a in (frame.label, flow, frame.weight))
+        losses.append(segmentation_loss(predicted, *given).item())
+        pairs[frame.name] = (frame.label, decode(maps, decoding).label)
     scores = score_frames(pairs).mean()
     return {
         "validation_loss": float(np.mean(losses)),
@@ -192,11 +223,15 @@ def describe(
     config: TrainingConfig, decoding: Decoding, history: pd.DataFrame, train: list[Frame]
 ) -> dict:
     """What is stored beside the weights, in plain Python."""
+    areas = np.concatenate([np.bincount(frame.label.ravel())[1:] for frame in train])
+    area = float(np.median(areas[areas > 0])) if areas.any() else math.nan
     return {
         "scale": config.scale,
+        "pixel_size_um": train[0].pixel_size_um * config.scale,
+        "cell_diameter_px": math.sqrt(4 * area / math.pi) / config.scale,
         "normalization": asdict(config.normalization),
         "decoding": asdict(decoding),
-        "training": asdict(config),
+        "training": asdict(config) | {"start": Path(config.start).name},
         "frames": [frame.name for frame in train],
         "history": history.to_dict(orient="list"),
     }
@@ -239,13 +274,14 @@ def fit(
         raise ValueError("there is no training frame; at least one annotated frame is needed")
     compute = choose(config.precision)
     net, optimizer, schedule = initialize(config, compute)
-    decoding = learn_sizes(config.decoding, (frame.label for frame in train))
+    decoding = learn_sizes(config.decoding, (frame.label for frame in train), config.block)
     patches = PatchDataset(
         train,
         config.patch_size,
         config.batch_size * config.steps_per_epoch,
         config.seed,
         config.augmentation,
+        block=config.block,
     )
     loader = DataLoader(patches, batch_size=config.batch_size)
     rows, best = [], {"score": -math.inf, "epoch": 0, "weights": net.state_dict()}

@@ -1,9 +1,31 @@
-"""The U-Net of Ronneberger et al. (2015), with same-padding and batch normalization."""
+"""The U-Net of Ronneberger et al. (2015), with same-padding and batch normalization.
+
+Blocks of pixels become channels on the way in, and channels become pixels again on the way out
+(Shi et al., CVPR 2016): the net works on a quarter of the places, and sees and outlines every pixel
+all the same.
+"""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import nn
+from torch.nn import functional
+
+
+class Maps(NamedTuple):
+    """What the net says about every pixel.
+
+    Parameters
+    ----------
+    foreground : (N, 1, H, W) float tensor, or (H, W) float32 ndarray
+        Logit of lying in a cell, or its probability, [0, 1].
+    flow : (N, 2, H / block, W / block) float tensor, or without N a float32 ndarray
+        Row and column component of the way to the cell's centre; see `preprocess.flow`.
+    """
+
+    foreground: torch.Tensor
+    flow: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -14,18 +36,23 @@ class UNetConfig:
     ----------
     in_channels : int
         Channels of the image; 1 for a phase-contrast frame.
-    out_channels : int
-        Probability maps to predict; see `model.representation`.
     width : int
         Channels F of the first level; level k has F * 2**k.
     depth : int
-        Number of times the image is halved; its sides must be multiples of 2**depth.
+        Number of times that the first level is halved.
+    block : int
+        Side of the blocks of pixels that become the channels of one place of the first level [px].
     """
 
     in_channels: int = 1
-    out_channels: int = 2
     width: int = 32
     depth: int = 4
+    block: int = 2
+
+    @property
+    def step(self) -> int:
+        """The sides of an image must be multiples of this [px]."""
+        return self.block * 2**self.depth
 
 
 class ConvBlock(nn.Sequential):
@@ -64,36 +91,37 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config
         widths = [config.width * 2**level for level in range(config.depth + 1)]
-        self.encoder = nn.ModuleList(
-            ConvBlock(c, f) for c, f in zip([config.in_channels, *widths], widths, strict=False)
-        )
+        inputs = [config.in_channels * config.block**2, *widths]
+        self.encoder = nn.ModuleList(ConvBlock(c, f) for c, f in zip(inputs, widths, strict=False))
         self.pool = nn.MaxPool2d(2)
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(2 * f, f, 2, stride=2) for f in reversed(widths[:-1])
         )
         self.decoder = nn.ModuleList(ConvBlock(2 * f, f) for f in reversed(widths[:-1]))
-        self.head = nn.Conv2d(config.width, config.out_channels, 1)
+        self.foreground = nn.Conv2d(config.width, config.block**2, 1)
+        self.flow = nn.Conv2d(config.width, 2, 1)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return logits (N, out_channels, H, W) of images (N, in_channels, H, W).
+    def forward(self, x: torch.Tensor) -> Maps:
+        """Foreground logits and flow of images (N, in_channels, H, W).
 
         Raises
         ------
         ValueError
-            If H or W is not a multiple of 2**depth.
+            If H or W is not a multiple of block * 2**depth.
         """
-        step = 2**self.config.depth
+        block, step = self.config.block, self.config.step
         for name, size in zip("HW", x.shape[-2:], strict=True):
             if size % step:
                 raise ValueError(
                     f"{name} = {size} is not a multiple of {step}; pad to {-(-size // step) * step}"
                 )
+        x = functional.pixel_unshuffle(x, block)  # (N, C block^2, h, w), h = H / block
         skips = []
-        for level, block in enumerate(self.encoder):
-            x = block(x if level == 0 else self.pool(x))  # (N, F 2^level, H/2^level, W/2^level)
+        for level, conv in enumerate(self.encoder):
+            x = conv(x if level == 0 else self.pool(x))  # (N, F 2^level, h/2^level, w/2^level)
             skips.append(x)
         skips.pop()
-        for up, block in zip(self.up, self.decoder, strict=True):
-            x = torch.cat([skips.pop(), up(x)], dim=1)  # (N, 2F 2^level, H/2^level, W/2^level)
-            x = block(x)  # (N, F 2^level, H/2^level, W/2^level)
-        return self.head(x)
+        for up, conv in zip(self.up, self.decoder, strict=True):
+            x = torch.cat([skips.pop(), up(x)], dim=1)  # (N, 2F 2^level, h/2^level, w/2^level)
+            x = conv(x)  # (N, F 2^level, h/2^level, w/2^level)
+        return Maps(functional.pixel_shuffle(self.foreground(x), block), self.flow(x))

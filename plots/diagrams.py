@@ -24,14 +24,15 @@ from plots.style import (
     new_figure,
 )
 
-HEIGHT = 4.7  # of the drawn U [inch]
-CONVOLVE, POOL, RAISE, SKIP, READ_OUT = BLUE, VERMILLION, GREEN, QUIET, PURPLE
+HEIGHT = 4.9  # of the drawn U [inch]
+FOLD, CONVOLVE, POOL, RAISE, SKIP, READ_OUT = BLACK, BLUE, VERMILLION, GREEN, QUIET, PURPLE
 OPERATIONS = {
+    FOLD: "{0} x {0} pixels become {1} channels, and the other way round",
     CONVOLVE: "2 x (3 x 3 convolution, batch norm, ReLU)",
     POOL: "2 x 2 max pooling: half the size",
     RAISE: "2 x 2 up-convolution: twice the size",
     SKIP: "skip connection: a copy joins the raised maps",
-    READ_OUT: "1 x 1 convolution, sigmoid: probabilities",
+    READ_OUT: "1 x 1 convolution",
 }
 ENCODED, COPIED, RAISED, DECODED = SKY, "#C9E7F8", "#A6DCC9", ORANGE
 MAPS = {
@@ -42,20 +43,23 @@ MAPS = {
 
 
 class _Drawing:
-    """Boxes for feature maps on the levels of a U, and arrows between them."""
+    """Boxes for feature maps on the levels of a U, and arrows between them.
+
+    Level -1 is that of the pixels, before they are folded into channels.
+    """
 
     def __init__(self, ax: Axes, depth: int):
         self.ax = ax
         self.depth = depth
-        self.gap = HEIGHT / (depth + 1)
+        self.gap = HEIGHT / (depth + 2)
 
     def y(self, level: int) -> float:
         """Height of the middle of a level."""
-        return HEIGHT - self.gap * (level + 0.5)
+        return HEIGHT - self.gap * (level + 1.5)
 
     def tall(self, level: int) -> float:
         """Half the height of a box: deeper maps are smaller."""
-        return 0.27 * self.gap * 0.88**level
+        return 0.27 * self.gap * 0.9**level
 
     def wide(self, level: float) -> float:
         """Half the width of a box: deeper maps have more channels."""
@@ -88,19 +92,28 @@ class _Drawing:
         style = {"arrowstyle": "-|>", "mutation_scale": 11, "linewidth": 1.8}
         self.ax.add_patch(FancyArrowPatch(start, end, color=colour, shrinkA=1, shrinkB=1, **style))
 
-    def rows(self, size: int) -> None:
+    def rows(self, size: int, block: int) -> None:
         """A band a level, with the size of its maps."""
-        for level in range(self.depth + 1):
-            y, side = self.y(level), size // 2**level
-            if level % 2 == 0:
+        for level in range(-1, self.depth + 1):
+            y, side = self.y(level), size if level < 0 else size // block // 2**level
+            if level % 2:
                 self.ax.axhspan(y - self.gap / 2, y + self.gap / 2, color="#F4F4F4", zorder=0)
-            self.ax.text(0.1, y, f"{side} x {side} px", va="center", color=QUIET)
+            unit = " px" if level < 0 else ""
+            self.ax.text(0.1, y, f"{side} x {side}{unit}", va="center", color=QUIET)
 
-    def encoder(self, x: np.ndarray, width: int) -> None:
+    def fold(self, x: float, top: str, bottom: int | str, down: bool) -> None:
+        """Pixels above and the channels that they become below, or the other way round."""
+        ends = (x, self.y(-1) - self.tall(-1)), (x, self.y(0) + self.tall(0))
+        self.box(x, -1, 0.035, "white")
+        self.box(x, 0, 0.05, "white")
+        self.arrow(*(ends if down else ends[::-1]), FOLD)
+        self.text(x, -1, "left" if down else "right", top, 0.035)
+        self.text(x, 0, "left" if down else "right", bottom, 0.05)
+
+    def encoder(self, x: np.ndarray, width: int, block: int) -> None:
         """From the image down to the bottom; `x` of each level's maps."""
-        self.box(x[0] - 0.7, 0, 0.035, "white")
-        self.text(x[0] - 0.7, 0, "above", "image\n1")
-        self.across(x[0] - 0.66, x[0] - self.wide(0), 0, CONVOLVE)
+        self.fold(x[0] - 0.7, "image: 1", block**2, down=True)
+        self.across(x[0] - 0.65, x[0] - self.wide(0), 0, CONVOLVE)
         for level in range(self.depth + 1):
             wide = self.wide(level)
             self.box(x[level], level, wide, ENCODED)
@@ -136,7 +149,7 @@ class _Drawing:
             self.text(x[level], level, "right" if level else "above", channels, wide)
 
 
-def plot_unet(width: int = 32, depth: int = 4, size: int = 256, out_channels: int = 2) -> Figure:
+def plot_unet(width: int = 32, depth: int = 4, size: int = 512, block: int = 2) -> Figure:
     """The U-Net with the number of channels and the size of its maps at every level.
 
     Parameters
@@ -144,27 +157,28 @@ def plot_unet(width: int = 32, depth: int = 4, size: int = 256, out_channels: in
     width : int
         Channels of the first level; level k has width * 2**k.
     depth : int
-        Number of times the image is halved.
+        Number of times the first level is halved.
     size : int
         Side of the image [px].
-    out_channels : int
-        Maps that the net predicts.
+    block : int
+        Side of the blocks of pixels that become channels [px].
     """
-    figure, axes = new_figure(size=(WIDTH, 5.9))
+    figure, axes = new_figure(size=(WIDTH, 6.4))
     ax = axes[0, 0]
     ax.set(xlim=(0, WIDTH), ylim=(0, HEIGHT + 0.12))
     ax.set_axis_off()
     drawing = _Drawing(ax, depth)
-    bottom = 5.3
-    left = np.append(np.linspace(2.2, 4.0, depth), bottom)
-    right = np.linspace(9.0, bottom, depth + 1)  # level 0 first
-    drawing.rows(size)
-    drawing.encoder(left, width)
+    bottom = 5.2
+    left = np.append(np.linspace(2.75, 4.1, depth), bottom)
+    right = np.linspace(8.1, bottom, depth + 1)  # level 0 first
+    drawing.rows(size, block)
+    drawing.encoder(left, width, block)
     drawing.decoder(left, right, width)
-    drawing.across(right[0] + drawing.wide(0), right[0] + 0.66, 0, READ_OUT)
-    drawing.box(right[0] + 0.7, 0, 0.035, "white")
-    drawing.text(right[0] + 0.7, 0, "above", f"maps\n{out_channels}")
-    handles = [Line2D([], [], color=c, linewidth=2.5, label=t) for c, t in OPERATIONS.items()]
+    end = right[0] + 0.62
+    drawing.across(right[0] + drawing.wide(0), end - 0.05, 0, READ_OUT)
+    drawing.fold(end, "foreground: 1", f"{block**2} + flow: 2", down=False)
+    names = {colour: text.format(block, block**2) for colour, text in OPERATIONS.items()}
+    handles = [Line2D([], [], color=c, linewidth=2.5, label=t) for c, t in names.items()]
     handles += [Patch(facecolor=c, edgecolor=BLACK, label=t) for c, t in MAPS.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure

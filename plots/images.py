@@ -1,26 +1,30 @@
-"""Frames and the cells found in them: galleries, overlays, errors, probability maps."""
+"""Frames and the cells found in them: galleries, overlays, errors, the maps of the net."""
 
 from textwrap import fill
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
+from skimage.segmentation import find_boundaries
 
-from plots.cells import WIDE, cell_colours, draw_outlines, draw_truth_and_prediction
+from plots.cells import WIDE, cell_colours, draw_outlines, draw_truth_and_prediction, pale
 from plots.panels import (
     busiest_window,
     colour_bar,
     draw_classes,
+    draw_flow,
     hide_rest,
     panel_grid,
     show_frame,
     show_map,
+    small_and_large,
 )
 from plots.style import (
     FALSE,
     HIT,
     MISSED,
     PICTURES,
+    PREDICTED,
     TRUTH,
     WIDTH,
     YELLOW,
@@ -110,22 +114,23 @@ def plot_overlays(
 
 
 def plot_worst_cells(crops: list[dict], pixel_size_um: float, columns: int = 5) -> Figure:
-    """Grid of the cells that were found worst.
+    """Grid of single cells that deserve a look, for instance those that were found worst.
 
     Parameters
     ----------
     crops : list of dict
-        image (h, w); truth and predicted, (h, w) label images; a title; and, if other cells are in
-        sight, the id of the one that is meant in `truth`.
+        image (h, w); truth and predicted, (h, w) label images, truth None where there is no label;
+        a title; and, if other cells are in sight, the `id` of the one that is meant, and what it is
+        an id `of`, truth (unless given) or predicted (drawn on yellow).
     pixel_size_um : float
         Side of a pixel [um]; NaN: unknown.
     columns : int
         At most so many crops a row.
     """
     if not crops:
-        return nothing_to_show("no annotated cells")
+        return nothing_to_show("no cells to look at")
     rows, columns = panel_grid(len(crops), columns)
-    side = min(WIDTH / columns, 3.0)
+    side, handles = min(WIDTH / columns, 3.0), []
     titles = [fill(crop["title"], round(11 * side)) for crop in crops]
     lines = 1 + max(title.count("\n") for title in titles)
     figure, axes = new_figure(
@@ -134,8 +139,11 @@ def plot_worst_cells(crops: list[dict], pixel_size_um: float, columns: int = 5) 
     for ax, crop, title in zip(axes.flat, crops, titles, strict=False):
         show_frame(ax, crop["image"], int(100 * side))
         if "id" in crop:
-            draw_outlines(ax, crop["truth"] == crop["id"], TRUTH, 1.75 * WIDE)
-        handles = draw_truth_and_prediction(ax, crop["truth"], crop["predicted"])
+            of = crop.get("of", "truth")
+            colour, wide = (TRUTH, 1.75 * WIDE) if of == "truth" else (YELLOW, 3 * WIDE)
+            draw_outlines(ax, crop[of] == crop["id"], colour, wide)
+        shown = draw_truth_and_prediction(ax, crop["truth"], crop["predicted"])
+        handles = max(handles, shown, key=len)
         ax.set_title(title, fontsize=9.5)
         scale_bar(ax, pixel_size_um)
     hide_rest(axes, len(crops))
@@ -167,7 +175,7 @@ def plot_pixel_errors(
     t, p = truth > 0, predicted > 0
     classes = [(t & p, HIT), (t & ~p, MISSED), (~t & p, FALSE)]
     window = busiest_window(t ^ p, crop)
-    figure, axes = new_figure(1, 2, (WIDTH, 4.9), **PICTURES)
+    figure, axes = new_figure(1, 2, (WIDTH, 3.9), **PICTURES)
     whole, part = axes[0]
     show_frame(whole, image, 450)
     draw_classes(whole, classes)
@@ -192,40 +200,45 @@ def plot_pixel_errors(
     return figure
 
 
-def plot_probabilities(
+def plot_maps(
     image: np.ndarray,
     foreground: np.ndarray,
-    contour: np.ndarray,
+    flow: np.ndarray,
     label: np.ndarray,
     pixel_size_um: float,
-    crop: int | None = 320,
+    crop: int | None = 160,
 ) -> Figure:
     """From the frame over the net's two maps to one label per cell.
 
     Parameters
     ----------
     image : (H, W) ndarray
-    foreground, contour : (H, W) float ndarray, [0, 1]
-        Probabilities.
+    foreground : (H, W) float ndarray, [0, 1]
+        Probability of lying in a cell.
+    flow : (2, h, w) float ndarray
+        Row and column component of arrows to the centre of each cell; h <= H.
     label : (H, W) integer ndarray
         Decoded cells, 0 = background.
     pixel_size_um : float
         Side of a pixel [um]; NaN: unknown.
     crop : int, optional
-        Show the square of this side [px] with most contour; None: the whole frame.
+        Show the square of this side [px] with most rims of cells; None: the whole frame.
     """
-    window = busiest_window(contour, crop or max(image.shape))
-    figure, axes = new_figure(1, 4, (WIDTH, 3.5), **PICTURES)
-    show_frame(axes[0, 0], image[window], 240)
-    axes[0, 0].set_title("frame")
-    for ax, values, name in zip(
-        axes[0, 1:3], (foreground, contour), ("foreground", "contour"), strict=True
-    ):
-        drawn = show_map(ax, values[window], 240, cmap="viridis", vmin=0, vmax=1)
-        ax.set_title(f"net: {name}")
-    colour_bar(axes[0, 1:3], drawn, "probability")
-    show_map(axes[0, 3], cell_colours(label[window], 0.93))
-    axes[0, 3].set_title(f"decoded: {number_of_cells(label[window])} cells")
-    for ax in axes[0]:
+    rims = find_boundaries(label, mode="inner")
+    window = busiest_window(rims, crop or max(image.shape))
+    figure, (frame, inside, whole, cells), arrows = small_and_large()
+    show_frame(frame, image[window], 240)
+    drawn = show_map(inside, foreground[window], 240, cmap="viridis", vmin=0, vmax=1)
+    colour_bar(inside, drawn, "probability")
+    show_frame(whole, image[window], 240)
+    draw_outlines(whole, label[window], PREDICTED, WIDE)
+    colours = cell_colours(label[window])
+    show_map(cells, colours, interpolation="nearest")
+    show_map(arrows, pale(colours), interpolation="nearest")
+    draw_flow(arrows, flow, foreground > 0.5, window)
+    names = ("frame", "net: foreground", "outlines of the cells")
+    names += (f"decoded: {number_of_cells(label[window])} cells", "net: flow")
+    for ax, name in zip((frame, inside, whole, cells, arrows), names, strict=True):
+        ax.set_title(name)
         scale_bar(ax, pixel_size_um)
     return figure

@@ -1,12 +1,17 @@
-"""What a panel shows: a grey frame, a map, classes of pixels; and how panels are laid out."""
+"""What a panel shows: a grey frame, a map, arrows, classes of pixels; how panels are laid out."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.quiver import Quiver
+
+from plots.style import BLACK, PICTURES, WIDTH, new_figure
 
 SHADES = 24  # of a map: fewer than the eye needs, and small files
+GREYS = 20  # of a frame, whose noise hides the steps
 
 
 def busiest_window(mask: np.ndarray, size: int) -> tuple[slice, slice]:
@@ -18,7 +23,7 @@ def busiest_window(mask: np.ndarray, size: int) -> tuple[slice, slice]:
     Parameters
     ----------
     mask : (H, W) ndarray
-        For instance where cells meet.
+        For instance where cells meet, or the rims of all cells.
     size : int
         Side [px].
 
@@ -93,10 +98,48 @@ def show_frame(ax: Axes, image: np.ndarray, pixels: int = 400) -> AxesImage:
         ax,
         image,
         pixels,
+        GREYS,
         cmap="gray",
         vmin=darkest,
         vmax=max(brightest, darkest + 1e-6),
     )
+
+
+def draw_flow(
+    ax: Axes,
+    flow: np.ndarray,
+    inside: np.ndarray,
+    window: tuple[slice, slice],
+    arrows: int = 26,
+) -> Quiver:
+    """Draw a flow as arrows, a few of them a cell, over what the panel already shows.
+
+    Parameters
+    ----------
+    ax : Axes
+        Shows `window` of a frame.
+    flow : (2, h, w) float ndarray
+        Row and column component; covers the whole frame, with fewer pixels where h < H. An arrow
+        of length 1 reaches almost to the next one.
+    inside : (H, W) bool ndarray
+        Where there are arrows.
+    window : (slice, slice)
+        Rows and columns of the frame.
+    arrows : int
+        At most so many side by side.
+    """
+    top, left = (part.start for part in window)
+    rows, columns = inside[window].shape
+    step = max(max(rows, columns) / arrows, inside.shape[0] / flow.shape[1])
+    y, x = (np.arange(step / 2, n, step) - 0.5 for n in (rows, columns))
+    x, y = np.meshgrid(x, y)  # centre of each square of pixels, in pixels of the panel
+    places = [(y + top + 0.5) / inside.shape[0], (x + left + 0.5) / inside.shape[1]]  # [frames]
+    row, column = ((p * n).astype(int) for p, n in zip(places, flow.shape[1:], strict=True))
+    seen = inside[tuple((p * n).astype(int) for p, n in zip(places, inside.shape, strict=True))]
+    down, right = flow[:, row[seen], column[seen]]
+    look = {"color": BLACK, "width": 0.0035, "headwidth": 4.5, "headlength": 4.5, "minlength": 0.5}
+    size = {"angles": "xy", "scale_units": "xy", "scale": 1 / (0.9 * step), "pivot": "mid"}
+    return ax.quiver(x[seen], y[seen], right, down, **size, **look)
 
 
 def draw_classes(
@@ -124,6 +167,15 @@ def colour_bar(axes: Axes | np.ndarray, drawn: AxesImage, text: str) -> None:
     bar = figure.colorbar(drawn, ax=axes, location="bottom", pad=0.03, fraction=0.06, aspect=25)
     bar.outline.set_visible(False)
     bar.set_label(text)
+
+
+def small_and_large() -> tuple[Figure, list[Axes], Axes]:
+    """A figure of two by two panels, and beside them one that is as high as two."""
+    figure, axes = new_figure(2, 4, (WIDTH, 4.9), **PICTURES)
+    grid = axes[0, 0].get_gridspec()
+    for ax in axes[:, 2:].flat:
+        ax.remove()
+    return figure, list(axes[:, :2].flat), figure.add_subplot(grid[:, 2:])
 
 
 def panel_grid(count: int, columns: int) -> tuple[int, int]:

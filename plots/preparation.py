@@ -4,10 +4,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from skimage.segmentation import find_boundaries
 from skimage.transform import resize
 
-from plots.cells import cell_colours, draw_outlines
-from plots.panels import busiest_window, colour_bar, hide_rest, show_frame, show_map
+from plots.cells import cell_colours, draw_outlines, pale
+from plots.panels import (
+    busiest_window,
+    colour_bar,
+    draw_flow,
+    hide_rest,
+    show_frame,
+    show_map,
+    small_and_large,
+)
 from plots.style import (
     PICTURES,
     SERIES,
@@ -72,38 +81,37 @@ def plot_label_steps(
 def plot_representation(
     image: np.ndarray,
     label: np.ndarray,
-    foreground: np.ndarray,
-    contour: np.ndarray,
+    flow: np.ndarray,
     weight: np.ndarray,
     pixel_size_um: float = float("nan"),
     crop: int = 160,
 ) -> Figure:
-    """What the net gets (a frame) and what it learns (two maps, weighted).
+    """What the net gets (a frame) and what it learns (foreground, weighted, and flow).
 
     Parameters
     ----------
     image : (H, W) ndarray
     label : (H, W) integer ndarray
         0 = background, one id per cell.
-    foreground, contour : (H, W) ndarray, {0, 1}
+    flow : (2, h, w) float ndarray
+        Row and column component of unit vectors to the centre of each cell; h <= H.
     weight : (H, W) float ndarray, >= 1
     pixel_size_um : float
         Side of a pixel [um]; NaN: unknown.
     crop : int
-        Side of the square shown [px]: the one with most contour.
+        Side of the square shown [px]: the one with most rims of cells.
     """
-    window = busiest_window(contour, crop)
-    image, label, foreground, contour, weight = (
-        a[window] for a in (image, label, foreground, contour, weight)
-    )
-    figure, axes = new_figure(1, 5, (WIDTH, 3.0), **PICTURES)
-    show_frame(axes[0, 0], image, 200)
-    show_map(axes[0, 1], cell_colours(label), 200)
-    for ax, values in zip(axes[0, 2:4], (foreground, contour), strict=True):
-        show_map(ax, values, 200, cmap="gray", vmin=0, vmax=1)
-    _show_weight(axes[0, 4], weight)
-    names = ("given: frame", "drawn: label", "learned: foreground", "learned: contour", "weight")
-    for ax, name in zip(axes[0], names, strict=True):
+    window = busiest_window(find_boundaries(label, mode="inner"), crop)
+    figure, small, large = small_and_large()
+    show_frame(small[0], image[window], 240)
+    colours = cell_colours(label[window])
+    show_map(small[1], colours, interpolation="nearest")
+    show_map(small[2], label[window] > 0, 240, cmap="gray", vmin=0, vmax=1)
+    _show_weight(small[3], weight[window])
+    show_map(large, pale(colours), interpolation="nearest")
+    draw_flow(large, flow, label > 0, window)
+    names = ("given: frame", "drawn: label", "learned: foreground", "weight of the foreground")
+    for ax, name in zip((*small, large), (*names, "learned: flow to the centre"), strict=True):
         ax.set_title(name)
         scale_bar(ax, pixel_size_um)
     return figure

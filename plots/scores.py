@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -13,6 +14,7 @@ from plots.style import (
     QUIET,
     SERIES,
     TRUTH,
+    VERMILLION,
     WIDTH,
     new_figure,
     nothing_to_show,
@@ -71,6 +73,21 @@ def wilson(share: np.ndarray, count: np.ndarray, z: float = 1.96) -> tuple[np.nd
     return middle - half, middle + half
 
 
+def _draw_shares(ax: Axes, table: pd.DataFrame, score: str, interval: bool = True) -> None:
+    """A bar and a dot a group of cells, with the 95 % interval of the share."""
+    place = np.arange(len(table))
+    share, cells = table[score].to_numpy(float), table["cells"].to_numpy()
+    ax.bar(place, share, color=PALE, width=0.7)
+    if interval:
+        low, high = wilson(share, cells)
+        spread = np.clip([share - low, high - share], 0, None)
+        ax.errorbar(place, share, spread, fmt="o", color=BLUE, capsize=4)
+    else:
+        ax.plot(place, share, "o", color=BLUE)
+    ax.set_xticks(place, table["group"])
+    ax.grid(axis="y")
+
+
 def plot_score_against(table: pd.DataFrame, label: str, score: str = "recall") -> Figure:
     """How well cells are found, by a property of theirs; the number in a bar counts its cells.
 
@@ -87,22 +104,39 @@ def plot_score_against(table: pd.DataFrame, label: str, score: str = "recall") -
         return nothing_to_show("no annotated cells")
     figure, axes = new_figure(size=(WIDTH, 4.0))
     ax = axes[0, 0]
-    place = np.arange(len(table))
-    share, cells = table[score].to_numpy(float), table["cells"].to_numpy()
-    ax.bar(place, share, color=PALE, width=0.7)
+    _draw_shares(ax, table, score, interval=score == "recall")
+    title = "in the bars: number of cells"
     if score == "recall":
-        low, high = wilson(share, cells)
-        spread = np.clip([share - low, high - share], 0, None)
-        ax.errorbar(place, share, spread, fmt="o", color=BLUE, capsize=4)
-        ax.set_title("recall at IoU 0.5, with its 95 % interval; in the bars: number of cells")
-    else:
-        ax.plot(place, share, "o", color=BLUE)
-        ax.set_title("in the bars: number of cells")
-    for x, count in zip(place, cells, strict=True):
+        title = f"recall at IoU 0.5, with its 95 % interval; {title}"
+    for x, count in enumerate(table["cells"]):
         ax.text(x, 0.02, f"{count:,}", ha="center", va="bottom", color=QUIET)
-    ax.set_xticks(place, table["group"])
-    ax.set(xlabel=label, ylabel=score, ylim=(0, 1.05))
-    ax.grid(axis="y")
+    ax.set(title=title, xlabel=label, ylabel=score, ylim=(0, 1.05))
+    return figure
+
+
+def plot_confidence(table: pd.DataFrame) -> Figure:
+    """Share of wrong cells by the net's confidence in them, with the share of all cells dashed.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a group of cells, the least confident first: group, a text; cells, their number;
+        wrong, the share of them that are wrong, [0, 1].
+    """
+    if table.empty:
+        return nothing_to_show("no annotated frames, so that nobody knows which cells are wrong")
+    figure, axes = new_figure(size=(WIDTH, 4.0))
+    ax = axes[0, 0]
+    _draw_shares(ax, table, "wrong")
+    overall = float(np.average(table.wrong, weights=table.cells))
+    ax.axhline(overall, color=VERMILLION, linestyle="--", label=f"all cells: {overall:.1%} wrong")
+    ax.set(
+        title=f"{len(table)} groups of about {table.cells.mean():.0f} cells; 95 % intervals",
+        xlabel="confidence of the cells",
+        ylabel="share of them that is wrong",
+        ylim=(0, None),
+    )
+    ax.legend()
     return figure
 
 

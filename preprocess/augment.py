@@ -1,6 +1,8 @@
-"""Joint random transforms of image, label and weight, on torchvision.transforms.v2.
+"""Joint random transforms of image, label, weight and flow.
 
-A label is a mask: it is resampled by the nearest neighbour, so that its values never change.
+All of them are read from the frame once, at the same places: mirror, turn, zoom and warp are one
+resampling. A label is a mask: it is read at the nearest pixel, so that its values never change.
+A flow is a direction: it turns with the patch.
 """
 
 import math
@@ -8,10 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import nn
-from torchvision import tv_tensors
+from torch.nn import functional
 from torchvision.transforms import v2
-from torchvision.transforms.v2 import functional
 
 from preprocess.frames import Frame
 
@@ -43,14 +43,14 @@ class AugmentConfig:
     noise : float
         Highest standard deviation of added noise, in units of the normalized range.
     blur : float
-        Share of patches that are blurred, [0, 1], with sigma from 0.3 to 1.2 px.
+        Share of patches that are blurred, [0, 1], with sigma from 0.5 to 2 px.
     """
 
     flip: bool = True
     rotate: bool = True
     scale: tuple[float, float] = (0.75, 1.35)
     elastic: float = 0.2
-    elastic_shift: float = 3.0
+    elastic_shift: float = 6.0
     gamma: float = 0.3
     contrast: float = 0.25
     brightness: float = 0.1
@@ -63,128 +63,111 @@ NO_AUGMENTATION = AugmentConfig(False, False, (1.0, 1.0), 0.0, 0.0, 0.0, 0.0, 0.
 RIGID = replace(NO_AUGMENTATION, flip=True, rotate=True)
 
 
-def cut_patch(frame: Frame, center: tuple[int, int], size: int) -> Sample:
-    """A square around a pixel, mirrored where it leaves the frame.
-
-    Parameters
-    ----------
-    frame : Frame
-    center : (int, int)
-        Row and column [px].
-    size : int
-        Side of the square [px].
-
-    Returns
-    -------
-    dict
-        image (1, size, size) float32, label (1, size, size) int32, weight (1, size, size) float32.
-    """
-    picked = []
-    for middle, length in zip(center, frame.image.shape, strict=True):
-        index = np.arange(middle - size // 2, middle - size // 2 + size) % (2 * length)
-        picked.append(np.where(index < length, index, 2 * length - 1 - index))
-    window = np.ix_(*picked)
-    return {
-        "image": tv_tensors.Image(frame.image[window][None]),
-        "label": tv_tensors.Mask(frame.label[window][None]),
-        "weight": tv_tensors.Mask(frame.weight[window][None]),
-    }
-
-
 def _uniform(low: float, high: float) -> float:
     """One draw of torch's random numbers."""
     return low + (high - low) * torch.rand(()).item()
 
 
-class RandomWarp(v2.Transform):
-    """Smooth random warp, the same for image, label and weight.
-
-    Parameters
-    ----------
-    shift : float
-        How far pixels move, root mean square of each direction [px].
-    spacing : int
-        Distance of the grid points that move independently [px].
-    """
-
-    def __init__(self, shift: float, spacing: int = 32):
-        super().__init__()
-        self.shift, self.spacing = shift, spacing
-
-    def make_params(self, flat_inputs: list[torch.Tensor]) -> dict:
-        """Displacement of every pixel in units of the half patch, (1, H, W, 2)."""
-        size = flat_inputs[0].shape[-2:]
-        points = [side // self.spacing + 2 for side in size]
-        coarse = self.shift * torch.randn(1, 2, *points)  # (1, 2, H / s, W / s)
-        fine = nn.functional.interpolate(coarse, size, mode="bicubic", align_corners=True)
-        return {"displacement": fine.permute(0, 2, 3, 1) * 2 / torch.tensor([size[1], size[0]])}
-
-    def transform(self, inpt: torch.Tensor, params: dict) -> torch.Tensor:
-        """Warp one tensor of the sample."""
-        return functional.elastic(inpt, params["displacement"], v2.InterpolationMode.BILINEAR)
+def random_matrix(config: AugmentConfig) -> torch.Tensor:
+    """Mirror, turn and zoom, as the (2, 2) matrix that leads from patch to frame [row, column]."""
+    angle = math.radians(_uniform(-180, 180)) if config.rotate else 0.0
+    zoom = math.exp(_uniform(*map(math.log, config.scale)))
+    mirror = -1.0 if config.flip and torch.rand(()).item() < 0.5 else 1.0
+    sine, cosine = math.sin(angle), math.cos(angle)
+    return torch.tensor([[cosine, -sine * mirror], [sine, cosine * mirror]]) / zoom
 
 
-class Placement(v2.Transform):
-    """Turn and zoom, then cut the middle of the patch.
+def random_warp(size: int, shift: float, spacing: int = 64) -> torch.Tensor:
+    """Smooth random displacement of every pixel of a patch.
 
     Parameters
     ----------
     size : int
-        Side of the patch that is left [px].
-    angle : float
-        Anticlockwise [degrees].
-    zoom : float
-        Factor by which cells grow.
+        Side of the patch [px].
+    shift : float
+        Root mean square of each component [px].
+    spacing : int
+        Distance of the grid points that move independently [px].
+
+    Returns
+    -------
+    (2, size, size) float32 tensor
+        Row and column component [px].
     """
-
-    def __init__(self, size: int, angle: float, zoom: float):
-        super().__init__()
-        self.size, self.angle, self.zoom = size, angle, zoom
-
-    def transform(self, inpt: torch.Tensor, params: dict) -> torch.Tensor:
-        """Place one tensor of the sample."""
-        if self.angle or self.zoom != 1:
-            inpt = functional.affine(
-                inpt, self.angle, [0, 0], self.zoom, [0, 0], v2.InterpolationMode.BILINEAR
-            )
-        return functional.center_crop(inpt, [self.size])
+    points = size // spacing + 2
+    coarse = shift * torch.randn(1, 2, points, points)
+    return functional.interpolate(coarse, (size, size), mode="bicubic", align_corners=True)[0]
 
 
-class RandomIntensity(v2.Transform):
-    """Gamma, contrast, brightness, uneven illumination and noise; labels and weights stay."""
-
-    def __init__(self, config: AugmentConfig):
-        super().__init__()
-        self.config = config
-
-    def transform(self, inpt: torch.Tensor, params: dict) -> torch.Tensor:
-        """Change an image; return everything else as it is."""
-        if not isinstance(inpt, tv_tensors.Image):
-            return inpt
-        c, image = self.config, inpt.as_subclass(torch.Tensor)
-        if c.gamma:
-            exponent = (1 + c.gamma) ** _uniform(-1, 1)
-            image = image.sign() * image.abs() ** exponent
-        middle = image.mean()
-        image = (image - middle) * _uniform(1 - c.contrast, 1 + c.contrast)
-        image = image + middle + _uniform(-c.brightness, c.brightness)
-        if c.gradient:
-            angle, (rows, columns) = _uniform(0, 2 * math.pi), image.shape[-2:]
-            ramp = math.sin(angle) * torch.linspace(-1, 1, rows)[:, None] + math.cos(
-                angle
-            ) * torch.linspace(-1, 1, columns)  # (H, W)
-            image = image + _uniform(0, c.gradient) * ramp
-        if c.noise:
-            image = image + _uniform(0, c.noise) * torch.randn(image.shape)
-        return tv_tensors.wrap(image, like=inpt)
+def _sample(values: np.ndarray, places: torch.Tensor, mode: str) -> torch.Tensor:
+    """Values (C, H, W) read at places (2, P, Q) [row, column; in frames], mirrored outside."""
+    grid = (2 * places - 1).flip(0).permute(1, 2, 0)[None]  # (1, P, Q, 2), x before y
+    field = torch.from_numpy(np.asarray(values, np.float32))[None]  # labels below 2**24 are exact
+    return functional.grid_sample(field, grid, mode, "reflection", align_corners=False)[0]
 
 
-def augment(frame: Frame, center: tuple[int, int], size: int, config: AugmentConfig) -> Sample:
+def cut_patch(
+    frame: Frame, flow: np.ndarray, center: tuple[int, int], offsets: torch.Tensor
+) -> Sample:
+    """The pixels of a frame that lie at some offsets from a pixel.
+
+    Parameters
+    ----------
+    frame : Frame
+    flow : (2, h, w) float32 ndarray
+        Flow of the frame's cells, of the same extent but possibly fewer pixels.
+    center : (int, int)
+        Row and column [px].
+    offsets : (2, size, size) float32 tensor
+        Row and column [px]. Beyond the frame its mirror image goes on.
+
+    Returns
+    -------
+    dict
+        image (1, size, size) float32; label (size, size) int32; weight (size, size) float32;
+        flow (2, size / f, size / f) float32, along the frame's axes, f = H / h.
+    """
+    shape = torch.tensor(frame.image.shape)[:, None, None]
+    places = (torch.tensor(center)[:, None, None] + offsets) / shape  # (2, size, size)
+    coarse = functional.avg_pool2d(places, round(frame.image.shape[0] / flow.shape[1]))
+    mirrored = 1 - 2 * (coarse.floor() % 2)  # -1 where a mirror image turns the direction round
+    return {
+        "image": _sample(frame.image[None], places, "bilinear"),
+        "label": _sample(frame.label[None], places, "nearest")[0].to(torch.int32),
+        "weight": _sample(frame.weight[None], places, "nearest")[0],
+        "flow": _sample(flow, coarse, "nearest") * mirrored,
+    }
+
+
+def change_intensity(image: torch.Tensor, config: AugmentConfig) -> torch.Tensor:
+    """Gamma, contrast, brightness, uneven illumination, noise and blur of an image (1, H, W)."""
+    if config.gamma:
+        exponent = (1 + config.gamma) ** _uniform(-1, 1)
+        image = image.sign() * image.abs() ** exponent
+    middle = image.mean()
+    image = (image - middle) * _uniform(1 - config.contrast, 1 + config.contrast)
+    image = image + middle + _uniform(-config.brightness, config.brightness)
+    if config.gradient:
+        angle, (rows, columns) = _uniform(0, 2 * math.pi), image.shape[-2:]
+        ramp = math.sin(angle) * torch.linspace(-1, 1, rows)[:, None] + math.cos(
+            angle
+        ) * torch.linspace(-1, 1, columns)  # (H, W)
+        image = image + _uniform(0, config.gradient) * ramp
+    if config.noise:
+        image = image + _uniform(0, config.noise) * torch.randn(image.shape)
+    return v2.RandomApply([v2.GaussianBlur(9, (0.5, 2.0))], p=config.blur)(image)
+
+
+def augment(
+    frame: Frame, flow: np.ndarray, center: tuple[int, int], size: int, config: AugmentConfig
+) -> Sample:
     """Cut a patch around a pixel and transform it at random; draws from torch's random numbers.
 
     Parameters
     ----------
     frame : Frame
+    flow : (2, h, w) float32 ndarray
+        Flow of the frame's cells; see `cut_patch`.
     center : (int, int)
         Row and column [px].
     size : int
@@ -194,21 +177,17 @@ def augment(frame: Frame, center: tuple[int, int], size: int, config: AugmentCon
     Returns
     -------
     dict
-        image (1, size, size) float32, label (1, size, size) int32, weight (1, size, size) float32.
+        image (1, size, size) float32; label (size, size) int32; weight (size, size) float32;
+        flow (2, size / f, size / f) float32, along the patch's axes.
     """
-    angle = _uniform(-180, 180) if config.rotate else 0.0
-    zoom = math.exp(_uniform(*map(math.log, config.scale)))
-    turn = math.radians(angle)
-    # The square that, turned and zoomed, still covers the patch, with a rim that a warp may empty.
-    needed = size * max(1.0, (abs(math.cos(turn)) + abs(math.sin(turn))) / zoom)
-    source = 2 * math.ceil(needed / 2 + 3 * config.elastic_shift)
-    transform = v2.Compose(
-        [
-            v2.RandomApply([RandomWarp(config.elastic_shift)], p=config.elastic),
-            Placement(size, angle, zoom),
-            v2.RandomHorizontalFlip(0.5 if config.flip else 0.0),
-            RandomIntensity(config),
-            v2.RandomApply([v2.GaussianBlur(7, (0.3, 1.2))], p=config.blur),
-        ]
-    )
-    return transform(cut_patch(frame, center, source))
+    axis = torch.arange(size) + 0.5 - size / 2
+    offsets = torch.stack(torch.meshgrid(axis, axis, indexing="ij"))  # (2, size, size)
+    if torch.rand(()).item() < config.elastic:
+        offsets = offsets + random_warp(size, config.elastic_shift)
+    matrix = random_matrix(config)
+    patch = cut_patch(frame, flow, center, torch.einsum("ij,jhw->ihw", matrix, offsets))
+    patch["image"] = change_intensity(patch["image"], config)
+    # What the matrix did to the offsets is undone; lengths stay 1, a warp's own turn is neglected.
+    turn = torch.linalg.inv(matrix) * torch.linalg.det(matrix).abs().sqrt()
+    patch["flow"] = torch.einsum("ij,jhw->ihw", turn, patch["flow"])
+    return patch

@@ -7,6 +7,7 @@ import torch
 from torch.utils.data import Dataset
 
 from preprocess.augment import AugmentConfig, Sample, augment
+from preprocess.flow import coarse_flow
 from preprocess.frames import Frame
 from preprocess.tiff import write_tiff
 
@@ -27,6 +28,8 @@ class PatchDataset(Dataset):
     augmentation : AugmentConfig
     on_cells : float
         Share of patches that are centred on a cell, [0, 1]; the others lie anywhere.
+    block : int
+        Side of the blocks of pixels that flows are given for; divides `patch_size`.
     """
 
     def __init__(
@@ -37,11 +40,13 @@ class PatchDataset(Dataset):
         seed: int,
         augmentation: AugmentConfig = AugmentConfig(),
         on_cells: float = 0.5,
+        block: int = 2,
     ):
         self.frames, self.patch_size, self.length, self.seed = frames, patch_size, length, seed
-        self.augmentation, self.on_cells = augmentation, on_cells
+        self.augmentation, self.on_cells, self.block = augmentation, on_cells, block
         self.epoch = 0
         self._cells = [np.flatnonzero(frame.label) for frame in frames]
+        self._flows: dict[int, np.ndarray] = {}  # filled where a frame is asked for
 
     def set_epoch(self, epoch: int) -> None:
         """Draw the patches of another epoch from now on."""
@@ -61,13 +66,20 @@ class PatchDataset(Dataset):
         row, column = np.unravel_index(pixel, shape)
         return int(row), int(column)
 
+    def _flow(self, which: int) -> np.ndarray:
+        """Flow of a frame's cells, (2, H / block, W / block)."""
+        if which not in self._flows:
+            self._flows[which] = coarse_flow(self.frames[which].label, self.block)
+        return self._flows[which]
+
     def __getitem__(self, index: int) -> Sample:
         """Patch `index` of this epoch.
 
         Returns
         -------
         dict
-            image (1, P, P) float32, label (P, P) int32, weight (P, P) float32; plain tensors.
+            image (1, P, P) float32; label (P, P) int32; weight (P, P) float32;
+            flow (2, P / block, P / block) float32.
         """
         if not 0 <= index < self.length:
             raise IndexError(f"patch {index} of {self.length}")
@@ -76,13 +88,13 @@ class PatchDataset(Dataset):
         center = self._center(which, rng)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rng.integers(2**62)))
-            sample = augment(self.frames[which], center, self.patch_size, self.augmentation)
-        plain = {name: tensor.as_subclass(torch.Tensor) for name, tensor in sample.items()}
-        return {
-            "image": plain["image"],
-            "label": plain["label"][0],
-            "weight": plain["weight"][0],
-        }
+            return augment(
+                self.frames[which],
+                self._flow(which),
+                center,
+                self.patch_size,
+                self.augmentation,
+            )
 
 
 def write_examples(patches: PatchDataset, folder: Path) -> None:

@@ -121,3 +121,6 @@ def test_paths_are_anchored(tmp_path: Path) -> None:
         "weights": str(tmp_path / "a.pth"),
         "data": 3,
     }
+    assert p.anchored({"start": "scratch"}, tmp_path) == {"start": "scratch"}
+    assert p.anchored({"start": "shipped"}, tmp_path) == {"start": "shipped"}
+    assert p.anchored({"start": "a.pth"}, tmp_path) == {"start": str(tmp_path / "a.pth")}

@@ -19,7 +19,8 @@ def test_a_saved_net_gives_the_same_answer(tmp_path, net):
     save_model(tmp_path / "model.pth", net, INFO)
     loaded, info = load_model(tmp_path / "model.pth")
     image = torch.rand(1, 1, 16, 16)
-    torch.testing.assert_close(loaded(image), net(image), rtol=0, atol=0)
+    for one, other in zip(loaded(image), net(image), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
     assert info == INFO
     assert [p.name for p in tmp_path.iterdir()] == ["model.pth"]
 
@@ -30,9 +31,9 @@ def test_half_precision_halves_the_file_and_barely_moves_the_answer(tmp_path, ne
     full, half = ((tmp_path / f"{n}.pth").stat().st_size for n in ("full", "half"))
     assert half < 0.75 * full
     image = torch.rand(1, 1, 16, 16)
-    torch.testing.assert_close(
-        load_model(tmp_path / "half.pth")[0](image), net(image), atol=0.01, rtol=0.01
-    )
+    halved, _ = load_model(tmp_path / "half.pth")
+    for one, other in zip(halved(image), net(image), strict=True):
+        torch.testing.assert_close(one, other, atol=0.01, rtol=0.01)
 
 
 class Malicious:
@@ -65,5 +66,15 @@ def test_weights_of_another_architecture_are_listed(tmp_path, net):
     content = load(tmp_path / "model.pth")
     content["architecture"]["width"] = 8
     torch.save(content, tmp_path / "other.pth")
-    with pytest.raises(CheckpointError, match="size mismatch for head.weight"):
+    with pytest.raises(CheckpointError, match="size mismatch for foreground.weight"):
         load_model(tmp_path / "other.pth")
+
+
+def test_an_architecture_of_another_time_is_refused(tmp_path, net):
+    """Nets with a contour instead of a flow had `out_channels`, and no `block`."""
+    save_model(tmp_path / "model.pth", net, INFO)
+    content = load(tmp_path / "model.pth")
+    content["architecture"] = {"in_channels": 1, "out_channels": 2, "width": 4, "depth": 2}
+    torch.save(content, tmp_path / "old.pth")
+    with pytest.raises(CheckpointError, match="old.pth: .* not fit .*'out_channels'"):
+        load_model(tmp_path / "old.pth")

@@ -8,6 +8,7 @@ from skimage.segmentation import relabel_sequential
 
 from model import evaluation
 from model.checkpoint import CheckpointError
+from model.representation import Cells
 from preprocess.labels import IGNORE
 from preprocess.layout import RunLayout, StageMissing
 from preprocess.tiff import read_label, write_tiff
@@ -42,20 +43,56 @@ def frames(tmp_path: Path) -> pd.DataFrame:
 
 
 class Knows:
-    """A segmenter that answers with MASK, its cells numbered from 1."""
+    """A segmenter that answers with MASK, its cells numbered from 1; in a black frame with none."""
 
-    def segment(self, image):
-        return relabel_sequential(MASK)[0].astype(np.int32), None
+    def zoom(self, pixel_size_um, cell_diameter_px):
+        return 1.0 if np.isnan(cell_diameter_px) else 40 / cell_diameter_px
+
+    def segment(self, image, zoom):
+        self.last_zoom = zoom
+        label = relabel_sequential(MASK * (image.max() > 0))[0].astype(np.int32)
+        return Cells(label, np.array([0.9, 0.6], np.float32)[: label.max()]), None
 
 
 def test_masks_are_written_under_the_names_of_the_frames(frames, tmp_path):
     folder = tmp_path / "masks"
     folder.mkdir()
-    table = evaluation.write_masks(Knows(), frames, folder)
+    table, _ = evaluation.write_masks(Knows(), frames, folder)
     assert sorted(p.name for p in folder.iterdir()) == ["a.tif", "b.tif"]
     np.testing.assert_array_equal(read_label(folder / "b.tif"), relabel_sequential(MASK)[0])
     assert list(table.cells) == [2, 2]
     assert table.covered[0] == pytest.approx(200 / 2400)
+
+
+def test_cells_that_were_written_are_listed_with_their_confidence(frames, tmp_path):
+    _, cells = evaluation.write_masks(Knows(), frames, tmp_path)
+    expected = {
+        "frame": ["a", "a", "b", "b"],
+        "id": [1, 2, 1, 2],
+        "row": [6.5, 29.5, 6.5, 29.5],
+        "column": [6.5, 44.5, 6.5, 44.5],
+        "area_px": [100.0] * 4,
+        "confidence": np.array([0.9, 0.6, 0.9, 0.6], np.float32),
+    }
+    pd.testing.assert_frame_equal(cells, pd.DataFrame(expected), check_dtype=False)
+
+
+def test_frames_without_cells_add_no_row(frames, tmp_path):
+    write_tiff(tmp_path / "a_image.tif", 0 * TRUTH)
+    table, cells = evaluation.write_masks(Knows(), frames, tmp_path)
+    assert (table.cells.tolist(), table.covered[0]) == ([0, 2], 0)
+    assert (cells.frame.tolist(), cells.id.tolist()) == (["b", "b"], [1, 2])
+    assert cells.id.dtype.kind == "i"
+    for few in (frames[:1], frames[:0]):
+        table, cells = evaluation.write_masks(Knows(), few, tmp_path)
+        assert (len(table), len(cells)) == (len(few), 0)
+        assert list(cells) == ["frame", "id", "row", "column", "area_px", "confidence"]
+
+
+def test_a_stated_cell_diameter_scales_the_frames(frames, tmp_path):
+    knows = Knows()
+    evaluation.write_masks(knows, frames, tmp_path, cell_diameter_px=20)
+    assert knows.last_zoom == 2
 
 
 def test_labelled_frames_alone_are_scored(frames, tmp_path):

@@ -4,7 +4,7 @@ import torch
 
 from model.checkpoint import save_model
 from model.device import choose
-from model.inference import Segmenter, predict_probabilities
+from model.inference import Segmenter, predict_maps
 from model.unet import UNet, UNetConfig
 from preprocess.normalize import Normalization
 
@@ -12,41 +12,101 @@ CPU = choose("float32", "cpu")
 INFO = {
     "scale": 0.5,
     "normalization": vars(Normalization()),
-    "decoding": {"smallest_core": 1.0, "smallest_cell": 4.0},
+    "decoding": {"foreground": 0.5, "smallest_cell": 1.0, "confidence": 0.0},
 }
+
+
+def tiny(block: int = 2) -> UNet:
+    torch.manual_seed(1)  # with these weights it sees a cell in noise
+    return UNet(UNetConfig(width=4, depth=2, block=block)).eval()
 
 
 @pytest.fixture
 def net() -> UNet:
-    torch.manual_seed(0)
-    return UNet(UNetConfig(width=4, depth=2)).eval()
+    return tiny()
 
 
+@pytest.mark.parametrize("block", [1, 2])
 @pytest.mark.parametrize("shape", [(16, 24), (17, 30), (1, 1), (3, 50)])
-def test_any_size_gives_maps_of_that_size(net, shape):
+def test_any_size_gives_maps_of_that_size(shape, block):
     image = np.random.default_rng(0).random(shape, dtype=np.float32)
-    maps = predict_probabilities(net, image, CPU)
-    assert maps.shape == (2, *shape) and maps.dtype == np.float32
-    assert maps.min() >= 0 and maps.max() <= 1
+    foreground, flow = predict_maps(tiny(block), image, CPU)
+    assert foreground.shape == shape and foreground.dtype == np.float32
+    assert flow.shape == (2, *(-(-size // block) for size in shape)) and flow.dtype == np.float32
+    assert foreground.min() >= 0 and foreground.max() <= 1
 
 
 def test_padding_does_not_change_what_needs_none(net):
     image = np.random.default_rng(0).random((16, 24), dtype=np.float32)
-    whole = net(torch.from_numpy(image)[None, None]).sigmoid()[0].detach().numpy()
-    np.testing.assert_allclose(predict_probabilities(net, image, CPU), whole, atol=1e-6)
+    whole = net(torch.from_numpy(image)[None, None])
+    maps = predict_maps(net, image, CPU)
+    np.testing.assert_allclose(
+        maps.foreground, whole.foreground[0, 0].sigmoid().detach(), atol=1e-6
+    )
+    np.testing.assert_allclose(maps.flow, whole.flow[0].detach(), atol=1e-6)
 
 
-def test_a_frame_becomes_cells_of_its_own_size(net, tmp_path):
+def test_what_is_padded_goes_on_as_in_a_mirror(net):
+    """A frame of odd size is answered like the frame that its mirror image completes."""
+    image = np.random.default_rng(0).random((15, 21), dtype=np.float32)
+    completed = np.pad(image, ((0, 1), (0, 3)), mode="symmetric")
+    maps, whole = (predict_maps(net, frame, CPU) for frame in (image, completed))
+    np.testing.assert_allclose(maps.foreground, whole.foreground[:15, :21], atol=1e-6)
+    np.testing.assert_allclose(maps.flow, whole.flow[:, :8, :11], atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(45, 60), (31, 47)])
+def test_a_frame_becomes_cells_of_its_own_size(net, tmp_path, shape):
     save_model(tmp_path / "model.pth", net, INFO)
     segmenter = Segmenter.load(tmp_path / "model.pth", "float32", "cpu")
-    frame = np.random.default_rng(0).integers(0, 60_000, (45, 60)).astype(np.uint16)
-    label, maps = segmenter.segment(frame)
-    assert (label.shape, label.dtype, maps.shape) == ((45, 60), np.int32, (2, 45, 60))
+    frame = np.random.default_rng(0).integers(0, 60_000, shape).astype(np.uint16)
+    (label, confidence), maps = segmenter.segment(frame)
+    assert (label.shape, label.dtype, maps.foreground.shape) == (shape, np.int32, shape)
+    assert label.max() == len(confidence) > 0
     eight_bits = (frame // 256).astype(np.uint8)
     again, _ = segmenter.segment(eight_bits.astype(np.float64) * 256)
-    np.testing.assert_array_equal(again, segmenter.segment(eight_bits)[0])
+    np.testing.assert_array_equal(again.label, segmenter.segment(eight_bits)[0].label)
+
+
+def test_thresholds_come_with_the_weights(net):
+    strict = INFO | {"decoding": INFO["decoding"] | {"foreground": 0.999}}
+    frame = np.random.default_rng(0).integers(0, 255, (45, 60)).astype(np.uint8)
+    loose, none = (Segmenter(net, info, CPU).segment(frame)[0] for info in (INFO, strict))
+    assert loose.label.max() > 0
+    assert (none.label.max(), len(none.confidence)) == (0, 0)
 
 
 def test_a_constant_frame_gives_finite_maps(net):
-    maps = Segmenter(net, INFO, CPU).probabilities(np.full((20, 20), 9, np.uint16))
-    assert np.isfinite(maps).all()
+    maps = Segmenter(net, INFO, CPU).maps(np.full((20, 20), 9, np.uint16))
+    assert np.isfinite(maps.foreground).all() and np.isfinite(maps.flow).all()
+
+
+KNOWS = Segmenter(tiny(), INFO | {"pixel_size_um": 0.5, "cell_diameter_px": 40.0}, CPU)
+BLIND = Segmenter(tiny(), INFO | {"pixel_size_um": np.nan, "cell_diameter_px": np.nan}, CPU)
+
+
+@pytest.mark.parametrize(
+    ("told", "factor"),
+    [
+        ({}, 1),
+        ({"pixel_size_um": 0.25}, 0.5),  # finer pixels: cells look larger than the net knows them
+        ({"cell_diameter_px": 20}, 2),
+        ({"pixel_size_um": 0.25, "cell_diameter_px": 20}, 2),
+    ],
+)
+def test_frames_are_zoomed_to_the_size_that_the_net_knows(told, factor):
+    assert KNOWS.zoom(**told) == factor
+    assert BLIND.zoom(**told) == 1
+
+
+def test_a_size_beyond_reason_is_refused():
+    with pytest.raises(ValueError, match="scaled by 40: the net knows cells of 40 px"):
+        KNOWS.zoom(cell_diameter_px=1)
+
+
+@pytest.mark.parametrize("zoom", [0.5, 1.0, 2.0])
+def test_a_zoomed_frame_is_answered_at_its_own_size(zoom):
+    frame = np.random.default_rng(0).random((48, 64))
+    cells, maps = KNOWS.segment(frame, zoom)
+    assert cells.label.shape == maps.foreground.shape == (48, 64)
+    assert maps.flow.shape == (2, 12 * zoom, 16 * zoom)  # scale 0.5, blocks of 2

@@ -8,7 +8,7 @@ from preprocess.borders import border_weight
 from preprocess.frames import Frame
 
 CONFIG = TrainingConfig(
-    width=4,
+    width=8,
     depth=2,
     patch_size=32,
     batch_size=4,

@@ -6,10 +6,11 @@ import torch
 
 from model import checkpoint
 from model.device import choose
-from model.inference import predict_probabilities
+from model.inference import predict_maps
 from model.metrics import score_frame
 from model.representation import decode
-from model.training import TrainingConfig, TrainingError, fit
+from model.training import TrainingConfig, TrainingError, fit, initialize
+from model.unet import UNet
 from preprocess.augment import NO_AUGMENTATION
 from preprocess.borders import border_weight
 from preprocess.frames import Frame
@@ -53,11 +54,11 @@ def test_one_frame_can_be_learned_by_heart(tmp_path):
     history = fit(config, [FRAME], [], RunLayout(tmp_path))
     assert history.train_loss.iloc[-1] < 0.5 * history.train_loss.iloc[0]
     net, info = checkpoint.load_model(tmp_path / "model.pth")
-    maps = predict_probabilities(net, FRAME.image, choose("float32", "cpu"))
-    scores = score_frame(FRAME.label, decode(maps))
+    maps = predict_maps(net, FRAME.image, choose("float32", "cpu"))
+    scores = score_frame(FRAME.label, decode(maps).label)
     assert scores["IoU"] > 0.9 and scores["AP50"] == 1
-    # sizes to believe in come from the annotated discs, whose areas are near 100 pi
-    assert info["decoding"]["smallest_cell"] == pytest.approx(50 * np.pi, rel=0.1)
+    # sizes to believe in come from the annotated discs: 100 pi px, of which four make one of flow
+    assert info["decoding"]["smallest_cell"] == pytest.approx(50 * np.pi / 4, rel=0.1)
     assert (info["frames"], info["training"]["width"]) == (["discs0"], 8)
 
 
@@ -131,13 +132,78 @@ def test_training_needs_a_frame(tmp_path):
         fit(TINY, [], [], RunLayout(tmp_path))
 
 
+@pytest.fixture
+def trained(tmp_path):
+    """A model file, as from an earlier training, and its net."""
+    torch.manual_seed(7)
+    net = UNet(TINY.net)
+    for name, value in net.named_buffers():  # what batch normalization has learned goes along
+        if "running" in name:
+            value += 0.5
+    checkpoint.save_model(tmp_path / "earlier.pth", net, {"scale": 1.0})
+    return tmp_path / "earlier.pth", net.state_dict()
+
+
+def test_a_training_starts_from_the_weights_of_a_model_file(trained):
+    path, weights = trained
+    compute = choose("float32", "cpu")
+    fresh, *_ = initialize(TINY, compute)
+    assert any(not torch.equal(fresh.state_dict()[name], weights[name]) for name in weights)
+    net, optimizer, _ = initialize(dataclasses.replace(TINY, start=str(path)), compute)
+    assert net.training
+    assert all(torch.equal(net.state_dict()[name], weights[name]) for name in weights)
+    (group,) = optimizer.param_groups
+    assert {id(p) for p in group["params"]} == {id(p) for p in net.parameters()}
+
+
+def test_a_refined_net_is_what_it_started_from_plus_a_little(trained, tmp_path):
+    path, weights = trained
+    config = dataclasses.replace(
+        TINY, start=str(path), epochs=1, steps_per_epoch=1, learning_rate=1e-5
+    )
+    fit(config, [FRAME], [], RunLayout(tmp_path))
+    net, info = checkpoint.load_model(tmp_path / "model.pth")
+    assert info["training"]["start"] == path.name
+    for name, value in net.named_parameters():
+        torch.testing.assert_close(value, weights[name], rtol=0, atol=1e-4)
+        assert not torch.equal(value, weights[name])
+
+
+@pytest.mark.parametrize("change", [{"width": 8}, {"depth": 1}, {"block": 1}])
+def test_a_net_of_another_size_is_no_start(trained, change):
+    path, _ = trained
+    config = dataclasses.replace(TINY, start=str(path), **change)
+    with pytest.raises(TrainingError, match="earlier.pth: .* set width, depth and block"):
+        initialize(config, choose("float32", "cpu"))
+    absent = dataclasses.replace(TINY, start=str(path.with_name("absent.pth")))
+    with pytest.raises(checkpoint.CheckpointError, match="absent.pth"):
+        initialize(absent, choose("float32", "cpu"))
+
+
+@pytest.mark.parametrize("block", [1, 4])
+def test_blocks_of_other_sizes_can_be_trained(tmp_path, block):
+    config = dataclasses.replace(TINY, epochs=1, block=block)
+    history = fit(config, [FRAME], [FRAME], RunLayout(tmp_path))
+    assert np.isfinite(history[["train_loss", "validation_loss"]]).all(axis=None)
+    assert checkpoint.load_model(tmp_path / "model.pth")[0].config.block == block
+
+
+def test_validation_scores_whole_frames_whatever_their_size(tmp_path):
+    odd = frame_of_discs(1, size=61)
+    history = fit(dataclasses.replace(TINY, epochs=1), [FRAME], [odd], RunLayout(tmp_path))
+    columns = ["validation_loss", "validation_IoU", "validation_AP50"]
+    assert np.isfinite(history[columns]).all(axis=None)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"epochs": 0}, "epochs is 0"),
         ({"learning_rate": -1.0}, "learning_rate is -1.0"),
         ({"scale": 2.0}, "scale is 2.0"),
-        ({"patch_size": 102}, "patch_size 102 is not a multiple of 4"),
+        ({"block": 0}, "block is 0"),
+        ({"patch_size": 36}, "patch_size 36 is not a multiple of 8"),
+        ({"patch_size": 32, "block": 3}, "patch_size 32 is not a multiple of 12"),
     ],
 )
 def test_impossible_settings_are_refused(change, message):

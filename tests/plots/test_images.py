@@ -4,7 +4,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
 
 from plots import images
-from plots.style import PREDICTED, TRUTH
+from plots.style import PREDICTED, TRUTH, YELLOW
 
 NAN = float("nan")
 IMAGE = np.random.default_rng(0).random((40, 40)).astype(np.float32)
@@ -26,7 +26,8 @@ def outlines(ax) -> dict[str, int]:
     found = {}
     for lines in ax.collections:
         if isinstance(lines, LineCollection):
-            name = {to_rgba(TRUTH): "truth", to_rgba(PREDICTED): "predicted"}
+            name = {TRUTH: "truth", PREDICTED: "predicted", YELLOW: "meant"}
+            name = {to_rgba(colour): text for colour, text in name.items()}
             found[name[tuple(lines.get_color()[0])]] = len(lines.get_segments())
     return found
 
@@ -96,13 +97,24 @@ def test_pixel_errors_without_a_truth_say_so():
     assert figure.axes[0].texts[0].get_text() == "no annotated frame"
 
 
-def test_probabilities_have_one_scale_from_0_to_1():
-    maps = np.clip(IMAGE, 0.2, 0.8)
-    figure = images.plot_probabilities(IMAGE, maps, maps, TRUE, 0.5, crop=None)
-    frame, foreground, contour, cells = panels_of(figure)[:4]
-    assert foreground.images[0].get_clim() == contour.images[0].get_clim() == (0, 1)
-    assert cells.get_title() == "decoded: 2 cells"
+def test_maps_lead_from_the_frame_to_the_cells():
+    probability = np.where(TRUE > 0, 0.8, 0.2)
+    figure = images.plot_maps(IMAGE, probability, np.ones((2, 20, 20)), TRUE, 0.5, crop=None)
+    panels = panels_of(figure)
+    frame, foreground, outlined, cells, flow = (ax for ax in panels if ax.get_title())
+    assert foreground.images[0].get_clim() == (0, 1)
+    assert outlines(outlined) == {"predicted": 2}
+    assert (cells.get_title(), flow.get_title()) == ("decoded: 2 cells", "net: flow")
     assert [ax.get_xlabel() for ax in figure.axes if ax.get_xlabel()] == ["probability"]
+    (arrows,) = flow.collections
+    # one arrow for each block of 2 x 2 pixels: 5 x 5 in each of the two cells
+    assert len(arrows.get_offsets()) == 50
+
+
+def test_maps_are_cut_to_the_rims_of_cells():
+    figure = images.plot_maps(IMAGE, TRUE > 0, np.ones((2, 40, 40)), TRUE, 0.5, crop=14)
+    assert panels_of(figure)[0].get_xlim() == (-0.5, 13.5)
+    assert panels_of(figure)[3].get_title() == "decoded: 1 cells"
 
 
 def test_worst_cells_mark_the_one_that_is_meant():
@@ -113,6 +125,16 @@ def test_worst_cells_mark_the_one_that_is_meant():
     assert len(marked.collections[0].get_segments()) == 1
 
 
+def test_predicted_cells_can_be_meant_also_without_a_truth():
+    crop = {"image": IMAGE, "truth": None, "predicted": FOUND, "title": "t01", "id": 1}
+    figure = images.plot_worst_cells([crop | {"of": "predicted"}, crop | {"truth": TRUE}], 0.5)
+    alone, both = panels_of(figure)
+    assert outlines(alone) == {"meant": 1, "predicted": 1}
+    assert outlines(both) == {"truth": 2, "predicted": 1}
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts == ["annotated", "predicted"]
+
+
 def test_no_worst_cells_are_no_error():
     figure = images.plot_worst_cells([], 0.5)
-    assert figure.axes[0].texts[0].get_text() == "no annotated cells"
+    assert figure.axes[0].texts[0].get_text() == "no cells to look at"

@@ -134,6 +134,29 @@ def test_no_cells_have_no_colours(shape: tuple[int, int]):
     np.testing.assert_array_equal(cell_colours(np.zeros(shape, int)), np.ones((*shape, 3)))
 
 
+def test_arrows_lie_in_the_cells_of_the_window_and_point_along_the_flow():
+    _, axes = new_figure()
+    flow = np.zeros((2, 10, 10))
+    flow[0, 5:], flow[1, :5] = 1, -0.5  # down in the lower half, half as long to the left above
+    inside = np.zeros((20, 20), bool)
+    inside[8:12, 4:6] = True
+    window = slice(6, 16), slice(2, 12)
+    arrows = panels.draw_flow(axes[0, 0], flow, inside, window, arrows=5)
+    # squares of 2 pixels: rows 8-9 and 10-11 of the frame, columns 4-5, less the corner (6, 2)
+    np.testing.assert_allclose(arrows.get_offsets(), [[2.5, 2.5], [2.5, 4.5]])
+    np.testing.assert_allclose(arrows.U, [-0.5, 0])
+    np.testing.assert_allclose(arrows.V, [0, 1])
+    assert arrows.scale == 1 / (0.9 * 2)  # length 1 is nine tenths of the way to the next arrow
+
+
+def test_there_are_no_more_arrows_than_values_of_the_flow():
+    _, axes = new_figure()
+    arrows = panels.draw_flow(
+        axes[0, 0], np.ones((2, 3, 3)), np.ones((12, 12), bool), (slice(0, 12), slice(0, 12)), 12
+    )
+    assert len(arrows.get_offsets()) == 9
+
+
 def test_classes_are_laid_over_the_frame_in_their_colours():
     _, axes = new_figure()
     hit = np.array([[True, False, False]])

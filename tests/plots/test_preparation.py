@@ -31,13 +31,25 @@ def test_label_steps_show_the_square_with_most_border():
 
 
 def test_representation_names_what_is_given_and_what_is_learned():
-    figure = preparation.plot_representation(IMAGE, LABEL, LABEL > 0, BORDER, WEIGHT)
-    titles = [ax.get_title() for ax in figure.axes[:5]]
-    assert titles[0].startswith("given") and titles[2:4] == [
+    flow = np.zeros((2, 32, 32), np.float32)
+    figure = preparation.plot_representation(IMAGE, LABEL, flow, WEIGHT)
+    titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
+    assert sorted(titles) == [
+        "drawn: label",
+        "given: frame",
+        "learned: flow to the centre",
         "learned: foreground",
-        "learned: contour",
+        "weight of the foreground",
     ]
     assert texts(figure) == ["10 px"] * 5
+
+
+def test_representation_shows_the_square_with_most_rims():
+    figure = preparation.plot_representation(IMAGE, LABEL, np.zeros((2, 64, 64)), WEIGHT, crop=22)
+    foreground = next(ax for ax in figure.axes if ax.get_title() == "learned: foreground")
+    shown = foreground.images[0].get_array()
+    assert shown.shape == (22, 22)
+    assert shown.sum() == np.count_nonzero(LABEL)  # both cells whole
 
 
 def test_normalized_histograms_lie_over_each_other():

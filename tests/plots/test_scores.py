@@ -51,6 +51,18 @@ def test_recall_by_group_shows_counts_and_intervals():
     assert np.ptp(few[:, 1]) > np.ptp(many[:, 1])
 
 
+def test_wrong_cells_are_compared_with_the_share_of_all():
+    table = pd.DataFrame(
+        {"group": ["0.4 to 0.6", "0.6 to 0.9"], "cells": [30, 10], "wrong": [0.5, 0.1]}
+    )
+    (ax,) = scores.plot_confidence(table).axes
+    assert [bar.get_height() for bar in ax.patches] == [0.5, 0.1]
+    assert ticks(ax) == list(table.group)
+    assert labels(ax.get_legend()) == ["all cells: 40.0% wrong"]  # (15 + 1) of 40
+    assert ax.get_title() == "2 groups of about 20 cells; 95 % intervals"
+    assert ax.get_ylim()[0] == 0
+
+
 @pytest.mark.parametrize("unit", ["um2", "µm²", "um²"])
 def test_sizes_are_counted_in_common_bins_with_their_unit(unit: str):
     rng = np.random.default_rng(0)
@@ -91,8 +103,9 @@ def test_many_frames_are_all_drawn_and_some_named():
         lambda: scores.plot_threshold_curve({"run": CURVE.head(0)}),
         lambda: scores.plot_score_against(pd.DataFrame(columns=["group", "cells", "recall"]), "x"),
         lambda: scores.plot_models(pd.DataFrame(columns=["model", "IoU", "AP50"])),
+        lambda: scores.plot_confidence(pd.DataFrame(columns=["group", "cells", "wrong"])),
     ],
-    ids=["frames", "thresholds", "cells", "models"],
+    ids=["frames", "thresholds", "cells", "models", "confidence"],
 )
 def test_nothing_annotated_is_said(figure_of):
     assert figure_of().axes[0].texts[0].get_text().startswith("no annotated")
