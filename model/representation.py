@@ -66,6 +66,12 @@ class Cells(NamedTuple):
     confidence: np.ndarray
 
 
+def cell_areas(labels: Iterable[np.ndarray]) -> np.ndarray:
+    """Area of every cell of some label images (H, W) integer, (K,) int64 ndarray [px]."""
+    areas = np.concatenate([np.bincount(label.ravel())[1:] for label in labels] or [[]])
+    return areas[areas > 0]
+
+
 def learn_sizes(decoding: Decoding, labels: Iterable[np.ndarray], block: int) -> Decoding:
     """Smallest cell to believe in: half of what all but 5 % of annotated cells exceed.
 
@@ -78,8 +84,7 @@ def learn_sizes(decoding: Decoding, labels: Iterable[np.ndarray], block: int) ->
     block : int
         Side of a pixel of the flow [px].
     """
-    areas = np.concatenate([np.bincount(label.ravel())[1:] for label in labels] or [[]])
-    areas = areas[areas > 0]
+    areas = cell_areas(labels)
     if not len(areas):
         return decoding
     return replace(decoding, smallest_cell=float(np.percentile(areas, 5)) / 2 / block**2)

@@ -19,7 +19,7 @@ from model.device import Compute, choose
 from model.inference import predict_maps
 from model.losses import segmentation_loss
 from model.metrics import score_frames
-from model.representation import Decoding, decode, learn_sizes
+from model.representation import Decoding, cell_areas, decode, learn_sizes
 from model.unet import Maps, UNet, UNetConfig
 from preprocess.augment import AugmentConfig
 from preprocess.flow import coarse_flow
@@ -223,8 +223,8 @@ def describe(
     config: TrainingConfig, decoding: Decoding, history: pd.DataFrame, train: list[Frame]
 ) -> dict:
     """What is stored beside the weights, in plain Python."""
-    areas = np.concatenate([np.bincount(frame.label.ravel())[1:] for frame in train])
-    area = float(np.median(areas[areas > 0])) if areas.any() else math.nan
+    areas = cell_areas(frame.label for frame in train)
+    area = float(np.median(areas)) if len(areas) else math.nan
     return {
         "scale": config.scale,
         "pixel_size_um": train[0].pixel_size_um * config.scale,
