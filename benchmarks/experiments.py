@@ -32,7 +32,7 @@ from preprocess.tiff import atomic_path
 TABLE = BENCHMARKS / "experiments.csv"
 KEY = ["variant", "set", "seed"]
 SCORES = ["IoU", "AP50", "mSA", "F1", "SEG"]
-BASE = TrainingConfig(width=16, epochs=20, steps_per_epoch=20)
+BASE = TrainingConfig(width=16, epochs=12, steps_per_epoch=20)
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,16 @@ class Variant:
 VARIANTS = {
     "base": Variant(),
     "width 32": Variant({"width": 32}),
-    "three times the steps": Variant({"epochs": 60}),
+    "three times the steps": Variant({"epochs": 36}),
     "half resolution": Variant({"scale": 0.5, "block": 1, "patch_size": 256}),
     "full resolution without blocks": Variant({"block": 1, "patch_size": 256}),
     "half the learning rate": Variant({"learning_rate": BASE.learning_rate / 2}),
     "twice the learning rate": Variant({"learning_rate": BASE.learning_rate * 2}),
+    "weights of the last step": Variant({"averaging": 0.0}),
     "no augmentation": Variant({"augmentation": NO_AUGMENTATION}),
     "rigid augmentation": Variant({"augmentation": RIGID}),
     "sizes from half to double": Variant({"augmentation": AugmentConfig(scale=(0.5, 2.0))}),
+    "inverted contrast": Variant({"augmentation": AugmentConfig(invert=0.2)}),
     "no border weights": Variant(border_weights=False),
     "every cell kept": Variant({"decoding": Decoding(confidence=0.0)}),
     "foreground from 0.5": Variant({"decoding": Decoding(foreground=0.5)}),

@@ -63,7 +63,7 @@ def leakage_experiment(
     held = max(1, round(0.15 * copies))
     seen_part, held_part = Subset(pool, order[held:].tolist()), Subset(pool, order[:held].tolist())
     compute = choose(config.precision)
-    net, optimizer, schedule = initialize(config, compute)
+    learner = initialize(config, compute)
     draws = RandomSampler(
         seen_part,
         num_samples=config.steps_per_epoch * config.batch_size,
@@ -71,7 +71,7 @@ def leakage_experiment(
     )
     loader = DataLoader(seen_part, batch_size=config.batch_size, sampler=draws)
     for _ in range(config.epochs):
-        train_epoch(net, loader, optimizer, schedule, compute)
+        train_epoch(learner, loader, compute)
     honest = PatchDataset(
         unseen, config.patch_size, held, config.seed + 1, config.augmentation, block=config.block
     )
@@ -85,7 +85,7 @@ def leakage_experiment(
         {
             "split": name,
             "patches": held,
-            **_scores(net, patches, config.batch_size, decoding, compute),
+            **_scores(learner.average.module, patches, config.batch_size, decoding, compute),
         }
         for name, patches in rows.items()
     ]

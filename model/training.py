@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from model import checkpoint
@@ -51,14 +53,17 @@ class TrainingConfig:
     learning_rate : float
         Peak of the one-cycle schedule.
     patience : int
-        Stop after so many epochs without a better smoothed validation score; without validation
-        frames the schedule always runs to its end.
+        Stop after so many epochs without a lower validation loss; without validation frames the
+        schedule always runs to its end.
     seed : int
         Seed of weights and patches.
     precision : {"auto", "float32", "bfloat16"}
         See `model.device.choose`.
     scale : float
         Working resolution, as a share of the frames' own; (0, 1].
+    averaging : float
+        The net that is validated and kept is a moving average of the weights, each step of which
+        keeps this share of the average before, [0, 1); 0 keeps the weights as they are.
     start : str
         "scratch", or a model file whose weights are refined.
     normalization, augmentation : Normalization, AugmentConfig
@@ -78,6 +83,7 @@ class TrainingConfig:
     seed: int = 0
     precision: str = "auto"
     scale: float = 1.0
+    averaging: float = 0.99
     start: str = "scratch"
     normalization: Normalization = field(default_factory=Normalization)
     augmentation: AugmentConfig = field(default_factory=AugmentConfig)
@@ -92,6 +98,8 @@ class TrainingConfig:
             raise ValueError(f"learning_rate is {self.learning_rate}, expected more than 0")
         if not 0 < self.scale <= 1:
             raise ValueError(f"scale is {self.scale}, expected more than 0 and at most 1")
+        if not 0 <= self.averaging < 1:
+            raise ValueError(f"averaging is {self.averaging}, expected 0 or more, and less than 1")
         if self.patch_size % self.net.step:
             raise ValueError(
                 f"patch_size {self.patch_size} is not a multiple of {self.net.step} "
@@ -117,8 +125,57 @@ def _schedule(config: TrainingConfig) -> Callable[[int], float]:
     return share
 
 
-def initialize(config: TrainingConfig, compute: Compute) -> tuple[UNet, Optimizer, LambdaLR]:
-    """A net, its optimizer and its learning-rate schedule.
+def averaged(net: UNet, share: float) -> AveragedModel:
+    """Moving average of a net's weights and batch statistics, to be updated after each step.
+
+    At high learning rates the weights of single steps scatter around better ones (Izmailov et al.,
+    UAI 2018; as an exponential average Tarvainen & Valpola, NeurIPS 2017).
+
+    Parameters
+    ----------
+    net : UNet
+    share : float
+        What each step keeps of the average before, [0, 1); less in the first steps, so that the
+        random weights of the beginning are soon forgotten.
+    """
+
+    def mix(before: torch.Tensor, new: torch.Tensor, steps: torch.Tensor | int) -> torch.Tensor:
+        kept = min(share, (1 + int(steps)) / (10 + int(steps)))
+        return kept * before + (1 - kept) * new
+
+    return AveragedModel(net, avg_fn=mix, use_buffers=True)
+
+
+class Learner(NamedTuple):
+    """A net in training: everything that changes with a step.
+
+    Parameters
+    ----------
+    net : UNet
+    average : AveragedModel
+        Of the net's weights, see `averaged`; `average.module` is the net to use.
+    optimizer : Optimizer
+    schedule : LambdaLR
+        Of the learning rate.
+    """
+
+    net: UNet
+    average: AveragedModel
+    optimizer: Optimizer
+    schedule: LambdaLR
+
+    def state(self) -> dict[str, dict]:
+        """Everything, by name, as tensors and plain Python."""
+        return {name: part.state_dict() for name, part in self._asdict().items()}
+
+    def resume(self, state: dict[str, dict]) -> None:
+        """Go on from where `state` was taken."""
+        for name, part in self._asdict().items():
+            part.load_state_dict(state[name])
+
+
+def initialize(config: TrainingConfig, compute: Compute) -> Learner:
+    """A net that has not made a step.
 
     Raises
     ------
@@ -140,12 +197,11 @@ def initialize(config: TrainingConfig, compute: Compute) -> tuple[UNet, Optimize
         net.load_state_dict(known.state_dict())
     net = compute.place_net(net)
     optimizer = torch.optim.AdamW(net.parameters(), lr=config.learning_rate, weight_decay=1e-2)
-    return net, optimizer, LambdaLR(optimizer, _schedule(config))
+    schedule = LambdaLR(optimizer, _schedule(config))
+    return Learner(net, averaged(net, config.averaging), optimizer, schedule)
 
 
-def train_epoch(
-    net: UNet, loader: DataLoader, optimizer: Optimizer, schedule: LambdaLR, compute: Compute
-) -> float:
+def train_epoch(learner: Learner, loader: DataLoader, compute: Compute) -> float:
     """One pass over the batches of `preprocess.patches.PatchDataset`; returns the mean loss.
 
     Raises
@@ -153,6 +209,7 @@ def train_epoch(
     TrainingError
         If the loss is no longer finite.
     """
+    net, average, optimizer, schedule = learner
     net.train()
     losses = []
     for batch in loader:
@@ -170,22 +227,28 @@ def train_epoch(
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimizer.step()
+        average.update_parameters(net)
         schedule.step()
         losses.append(loss.item())
     return float(np.mean(losses))
 
 
-def _validate(net: UNet, frames: list[Frame], decoding: Decoding, compute: Compute) -> dict:
-    """Loss and scores on whole frames at working resolution; NaN without frames."""
+def _validate(
+    net: UNet,
+    frames: list[Frame],
+    flows: list[np.ndarray],
+    decoding: Decoding,
+    compute: Compute,
+) -> dict[str, float]:
+    """Loss and scores on whole frames and their flows (2, h, w); NaN without frames."""
     if not frames:
         return dict.fromkeys(("validation_loss", "validation_IoU", "validation_AP50"), math.nan)
     net.eval()
     losses, pairs = [], {}
-    for frame in frames:
+    for frame, flow in zip(frames, flows, strict=True):
         maps = predict_maps(net, frame.image, compute)
         logits = torch.from_numpy(maps.foreground)[None, None].logit(eps=1e-6)  # (1, 1, H, W)
         predicted = Maps(logits, torch.from_numpy(maps.flow)[None])
-        flow = coarse_flow(frame.label, net.config.block)  # (2, h, w)
         given = (torch.from_numpy(a)[None] for a in (frame.label, flow, frame.weight))
         losses.append(segmentation_loss(predicted, *given).item())
         pairs[frame.name] = (frame.label, decode(maps, decoding).label)
@@ -195,17 +258,6 @@ def _validate(net: UNet, frames: list[Frame], decoding: Decoding, compute: Compu
         "validation_IoU": float(scores.IoU),
         "validation_AP50": float(scores.AP50),
     }
-
-
-def _smoothed_score(rows: list[dict]) -> float:
-    """Sum of validation IoU and AP50, averaged over epochs with a weight of 0.1 for each new one.
-
-    On one or two validation frames a single cell moves AP50 by a hundredth or two, so that the
-    highest plain score is an epoch's luck. nnU-Net (Isensee et al., Nature Methods 2021) smoothes
-    its score alike.
-    """
-    scores = pd.Series([row["validation_IoU"] + row["validation_AP50"] for row in rows])
-    return float(scores.ewm(alpha=0.1, adjust=False).mean().iloc[-1])
 
 
 def _progress(row: dict, epochs: int) -> str:
@@ -251,7 +303,8 @@ def fit(
     config : TrainingConfig
     train, validation : list of Frame
         At working resolution. Without validation frames the net of the last epoch is kept;
-        otherwise the one with the best smoothed validation score.
+        otherwise the one with the lowest validation loss: on one or two frames a single cell moves
+        AP50 by a hundredth or two, so that the best score is often an epoch's luck.
     run : RunLayout
         Where to write.
     resume : bool
@@ -273,7 +326,7 @@ def fit(
     if not train:
         raise ValueError("there is no training frame; at least one annotated frame is needed")
     compute = choose(config.precision)
-    net, optimizer, schedule = initialize(config, compute)
+    learner = initialize(config, compute)
     decoding = learn_sizes(config.decoding, (frame.label for frame in train), config.block)
     patches = PatchDataset(
         train,
@@ -284,39 +337,33 @@ def fit(
         block=config.block,
     )
     loader = DataLoader(patches, batch_size=config.batch_size)
-    rows, best = [], {"score": -math.inf, "epoch": 0, "weights": net.state_dict()}
+    flows = [coarse_flow(frame.label, config.block) for frame in validation]
+    net = learner.average.module
+    rows, best = [], {"loss": math.inf, "epoch": 0, "weights": net.state_dict()}
     if resume and run.checkpoint.is_file():
         state = checkpoint.load(run.checkpoint)
-        net.load_state_dict(state["net"])
-        optimizer.load_state_dict(state["optimizer"])
-        schedule.load_state_dict(state["schedule"])
+        learner.resume(state["learner"])
         rows, best = state["rows"], state["best"]
 
     for epoch in range(len(rows) + 1, config.epochs + 1):
         if validation and epoch - best["epoch"] > config.patience:
-            print(f"stopped: no better validation score in {config.patience} epochs")
+            print(f"stopped: no lower validation loss in {config.patience} epochs")
             break
         start = time.perf_counter()
         patches.set_epoch(epoch)
-        rate = schedule.get_last_lr()[0]
-        train_loss = train_epoch(net, loader, optimizer, schedule, compute)
-        scores = _validate(net, validation, decoding, compute)
+        rate = learner.schedule.get_last_lr()[0]
+        train_loss = train_epoch(learner, loader, compute)
+        scores = _validate(net, validation, flows, decoding, compute)
         seconds = time.perf_counter() - start
         rows.append(
             {"epoch": epoch, "learning_rate": rate, "train_loss": train_loss}
             | scores
             | {"seconds": seconds}
         )
-        score = _smoothed_score(rows) if validation else epoch
-        if score > best["score"]:
-            best = {"score": score, "epoch": epoch, "weights": copy.deepcopy(net.state_dict())}
-        state = {
-            "net": net.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "schedule": schedule.state_dict(),
-            "rows": rows,
-            "best": best,
-        }
+        if not validation or scores["validation_loss"] < best["loss"]:
+            weights = copy.deepcopy(net.state_dict())
+            best = {"loss": scores["validation_loss"], "epoch": epoch, "weights": weights}
+        state = {"learner": learner.state(), "rows": rows, "best": best}
         checkpoint.save(run.checkpoint, state)
         print(_progress(rows[-1], config.epochs), flush=True)
 

@@ -44,6 +44,8 @@ class AugmentConfig:
         Highest standard deviation of added noise, in units of the normalized range.
     blur : float
         Share of patches that are blurred, [0, 1], with sigma from 0.5 to 2 px.
+    invert : float
+        Share of patches whose dark and light are swapped, [0, 1].
     """
 
     flip: bool = True
@@ -57,9 +59,12 @@ class AugmentConfig:
     gradient: float = 0.15
     noise: float = 0.05
     blur: float = 0.2
+    invert: float = 0.0
 
 
-NO_AUGMENTATION = AugmentConfig(False, False, (1.0, 1.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+NO_AUGMENTATION = AugmentConfig(
+    False, False, (1.0, 1.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+)
 RIGID = replace(NO_AUGMENTATION, flip=True, rotate=True)
 
 
@@ -140,12 +145,12 @@ def cut_patch(
 
 
 def change_intensity(image: torch.Tensor, config: AugmentConfig) -> torch.Tensor:
-    """Gamma, contrast, brightness, uneven illumination, noise and blur of an image (1, H, W)."""
+    """Gamma, contrast, polarity, brightness, uneven light, noise and blur of an image (1, H, W)."""
     if config.gamma:
         exponent = (1 + config.gamma) ** _uniform(-1, 1)
         image = image.sign() * image.abs() ** exponent
-    middle = image.mean()
-    image = (image - middle) * _uniform(1 - config.contrast, 1 + config.contrast)
+    middle, sign = image.mean(), -1 if torch.rand(()).item() < config.invert else 1
+    image = (image - middle) * sign * _uniform(1 - config.contrast, 1 + config.contrast)
     image = image + middle + _uniform(-config.brightness, config.brightness)
     if config.gradient:
         angle, (rows, columns) = _uniform(0, 2 * math.pi), image.shape[-2:]

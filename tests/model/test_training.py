@@ -9,7 +9,7 @@ from model.device import choose
 from model.inference import predict_maps
 from model.metrics import score_frame
 from model.representation import decode
-from model.training import TrainingConfig, TrainingError, fit, initialize
+from model.training import TrainingConfig, TrainingError, averaged, fit, initialize
 from model.unet import UNet
 from preprocess.augment import NO_AUGMENTATION
 from preprocess.borders import border_weight
@@ -66,20 +66,43 @@ def test_without_validation_the_last_epoch_is_kept(tmp_path):
     history = fit(TINY, [FRAME], [], RunLayout(tmp_path))
     assert list(history.epoch) == [1, 2, 3]
     assert history.validation_IoU.isna().all()
-    last = checkpoint.load(tmp_path / "last.ckpt")["net"]
+    last = checkpoint.load(tmp_path / "last.ckpt")["learner"]["average"]
     kept = checkpoint.load_model(tmp_path / "model.pth")[0].state_dict()
-    assert all(torch.equal(kept[name], last[name]) for name in kept)
+    assert all(torch.equal(kept[name], last[f"module.{name}"]) for name in kept)
+
+
+def test_the_kept_net_is_an_average_of_the_steps(tmp_path):
+    fit(TINY, [FRAME], [], RunLayout(tmp_path))
+    last = checkpoint.load(tmp_path / "last.ckpt")["learner"]["net"]
+    kept = checkpoint.load_model(tmp_path / "model.pth")[0].state_dict()
+    name = "foreground.weight"
+    assert 0 < (kept[name] - last[name]).abs().max() < last[name].abs().max()
+    plain = RunLayout(tmp_path / "plain").make()
+    fit(dataclasses.replace(TINY, averaging=0.0), [FRAME], [], plain)
+    assert torch.equal(checkpoint.load_model(plain.model)[0].state_dict()[name], last[name])
+
+
+def test_the_average_soon_forgets_the_beginning():
+    net = UNet(TINY.net)
+    average = averaged(net, 0.99)
+    values = [1.0, 2.0, 3.0]
+    for value in values:
+        torch.nn.init.constant_(net.flow.bias, value)
+        average.update_parameters(net)
+    # 1; kept 2/11 of it; kept 3/12 of that
+    expected = 0.25 * (2 / 11 * 1 + 9 / 11 * 2) + 0.75 * 3
+    torch.testing.assert_close(average.module.flow.bias, torch.full((2,), expected))
 
 
 def test_the_best_epoch_is_kept_not_the_last(tmp_path, monkeypatch):
     """The best weights are a copy: a reference would follow the training to its end."""
-    scores = iter([0.2, 0.9, 0.1])
+    losses = iter([0.9, 0.2, 0.4])
     seen = []
 
     def validate(net, *_):
         seen.append({k: v.clone() for k, v in net.state_dict().items()})
         names = ("validation_loss", "validation_IoU", "validation_AP50")
-        return dict.fromkeys(names, next(scores))
+        return dict.fromkeys(names, next(losses))
 
     monkeypatch.setattr("model.training._validate", validate)
     fit(TINY, [FRAME], [FRAME], RunLayout(tmp_path))
@@ -94,7 +117,7 @@ def test_training_stops_when_validation_no_longer_improves(tmp_path, monkeypatch
     config = dataclasses.replace(TINY, epochs=9, steps_per_epoch=1, patience=2)
     history = fit(config, [FRAME], [FRAME], RunLayout(tmp_path))
     assert len(history) == 3
-    assert "no better validation score in 2 epochs" in capsys.readouterr().out
+    assert "no lower validation loss in 2 epochs" in capsys.readouterr().out
 
 
 def test_a_resumed_training_ends_with_the_same_weights(tmp_path, monkeypatch):
@@ -147,9 +170,9 @@ def trained(tmp_path):
 def test_a_training_starts_from_the_weights_of_a_model_file(trained):
     path, weights = trained
     compute = choose("float32", "cpu")
-    fresh, *_ = initialize(TINY, compute)
+    fresh = initialize(TINY, compute).net
     assert any(not torch.equal(fresh.state_dict()[name], weights[name]) for name in weights)
-    net, optimizer, _ = initialize(dataclasses.replace(TINY, start=str(path)), compute)
+    net, _, optimizer, _ = initialize(dataclasses.replace(TINY, start=str(path)), compute)
     assert net.training
     assert all(torch.equal(net.state_dict()[name], weights[name]) for name in weights)
     (group,) = optimizer.param_groups
