@@ -53,6 +53,7 @@ class Variant:
 
 VARIANTS = {
     "base": Variant(),
+    "recipe of 04": Variant({"width": 32, "epochs": 20}),
     "width 32": Variant({"width": 32}),
     "three times the steps": Variant({"epochs": 36}),
     "half resolution": Variant({"scale": 0.5, "block": 1, "patch_size": 256}),

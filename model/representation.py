@@ -36,8 +36,8 @@ class Decoding:
     steps : int
         How far particles are carried [px of the flow]: beyond the longest way to a centre.
     confidence : float
-        Cells are dropped whose confidence is less than this share of that of the frame's median
-        cell, [0, 1].
+        Cells are dropped whose confidence is less than this share of the confidence that the
+        surest quarter of the frame's cells reach, [0, 1].
     smallest_cell : float
         Cells of a smaller area are dropped [px of the flow]; `learn_sizes` takes it from annotated
         cells.
@@ -45,7 +45,7 @@ class Decoding:
 
     foreground: float = 0.55
     steps: int = 100
-    confidence: float = 0.5
+    confidence: float = 0.6
     smallest_cell: float = 50
 
 
@@ -57,9 +57,9 @@ class Cells(NamedTuple):
     label : (H, W) int32 ndarray
         0 = background, cells 1 .. K.
     confidence : (K,) float32 ndarray, [0, 1]
-        Agreement of the predicted flow with the flow of the cell as it was read: the mean of their
-        scalar product. It is 1 where the net was sure and consistent, and falls where predicted
-        arrows are short, or do not lead to one centre.
+        The cell's mean probability of foreground, times the agreement of the predicted flow with
+        the flow of the cell as it was read. It is 1 where the net was sure and consistent, and
+        falls where predicted arrows are short, or do not lead to one centre.
     """
 
     label: np.ndarray
@@ -147,7 +147,7 @@ def _largest_pieces(label: np.ndarray, smallest: float) -> np.ndarray:
 
 
 def agreement(label: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """Confidence of cells 1 .. K of a label image; see `Cells`.
+    """Mean scalar product of the flow of cells 1 .. K of a label image and a predicted flow.
 
     Parameters
     ----------
@@ -184,10 +184,11 @@ def decode(maps: Maps, decoding: Decoding = Decoding()) -> Cells:
     )  # (1, 1, h, w)
     cells = _gather(share[0, 0].numpy() > 0.5, flow, decoding.steps)
     cells = _largest_pieces(cells, decoding.smallest_cell)
-    confidence = agreement(cells, flow)
-    if not len(confidence):
-        return Cells(np.zeros(foreground.shape, np.int32), confidence)
-    sure = confidence >= decoding.confidence * np.median(confidence)
-    fine = expand_labels(resize_label(cells, foreground.shape), 2 * side)
+    agreed = agreement(cells, flow)  # (K,)
+    if not len(agreed):
+        return Cells(np.zeros(foreground.shape, np.int32), agreed)
+    fine = expand_labels(resize_label(cells, foreground.shape), 2 * side) * mask
+    confidence = agreed * ndimage.mean(foreground, fine, np.arange(1, len(agreed) + 1))
+    sure = confidence >= decoding.confidence * np.percentile(confidence, 75)
     number = np.append(0, np.where(sure, np.cumsum(sure), 0))  # 1 .. K for those that stay
-    return Cells((number[fine] * mask).astype(np.int32), confidence[sure])
+    return Cells(number[fine].astype(np.int32), confidence[sure].astype(np.float32))

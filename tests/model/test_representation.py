@@ -137,6 +137,13 @@ def test_confidence_is_the_length_of_arrows_that_point_right():
         np.testing.assert_allclose(cells.confidence, length, atol=0.01)
 
 
+def test_confidence_falls_with_the_probability_of_foreground():
+    maps = true_maps(TOUCHING)
+    faint = Maps(maps.foreground * 0.8, maps.flow)
+    cells = decode(faint, Decoding(smallest_cell=1))
+    np.testing.assert_allclose(cells.confidence, 0.8, atol=0.01)
+
+
 def test_confidence_is_lost_where_arrows_point_anywhere():
     label = disc((60, 120), (30, 30), 22) + 2 * disc((60, 120), (30, 90), 22)
     angle = np.random.default_rng(0).uniform(0, 2 * np.pi, label.shape)
@@ -164,17 +171,18 @@ def test_holes_up_to_the_smallest_cell_are_filled(smallest, filled):
 
 
 @pytest.mark.parametrize("length", [1.0, 0.5])
-def test_cells_of_little_confidence_beside_the_median_cell_are_dropped(length):
-    """A net that is less sure of a whole frame keeps its cells."""
-    label = disc((50, 150), (25, 25), 20) + 2 * disc((50, 150), (25, 75), 20)
-    label += 3 * disc((50, 150), (25, 125), 20)
+def test_cells_of_little_confidence_beside_the_surest_quarter_are_dropped(length):
+    """A net that is less sure of a whole frame keeps its cells; debris in most places goes."""
+    centers = [(25, 25 + 50 * i) for i in range(5)]
+    label = sum((i + 1) * disc((50, 250), c, 20) for i, c in enumerate(centers))
     maps = true_maps(label, 2)
     maps.flow[:] *= length
-    maps.flow[:, :, 25:50] *= 0.5
+    maps.flow[:, :, 25:100] *= 0.5  # cells 2 to 4 of 5
+    all_found = length * np.array([1, 0.5, 0.5, 0.5, 1])
     everything = decode(maps, dataclasses.replace(TINY, confidence=0.0))
-    np.testing.assert_allclose(everything.confidence, length * np.array([1, 0.5, 1]), atol=0.02)
+    np.testing.assert_allclose(everything.confidence, all_found, atol=0.02)
     sure = decode(maps, dataclasses.replace(TINY, confidence=0.6))
-    np.testing.assert_array_equal(sure.label, np.array([0, 1, 0, 2])[label])
+    np.testing.assert_array_equal(sure.label, np.array([0, 1, 0, 0, 0, 2])[label])
     np.testing.assert_allclose(sure.confidence, [length] * 2, atol=0.02)
     loose = decode(maps, dataclasses.replace(TINY, confidence=0.4))
     np.testing.assert_array_equal(loose.label, label)
