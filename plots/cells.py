@@ -5,10 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
-from scipy import ndimage
-from skimage.measure import find_contours
 from skimage.segmentation import expand_labels
 
+from plots.geometry import outlines_by_cell
 from plots.style import BLUE, GREEN, ORANGE, PREDICTED, PURPLE, SKY, TRUTH, VERMILLION, YELLOW
 
 THIN, WIDE = 0.72, 1.44  # outlines: one and two pixels of a figure [pt]
@@ -19,28 +18,8 @@ APART = 5  # cells closer than twice this get different colours [px]
 
 
 def cell_outlines(label: np.ndarray) -> list[np.ndarray]:
-    """Closed lines around every cell, halfway between its pixels and the others.
-
-    Parameters
-    ----------
-    label : (H, W) integer ndarray
-        0 = background, one id per cell.
-
-    Returns
-    -------
-    list of (P, 2) float ndarray
-        x and y [px]; at least one line a cell, more for a cell in parts or with holes.
-    """
-    ids, ranks = np.unique(label, return_inverse=True)
-    ranks = ranks.reshape(label.shape) + (ids[0] != 0)  # background is rank 0
-    lines = []
-    for rank, window in enumerate(ndimage.find_objects(ranks), start=1):
-        if window is None:
-            continue
-        corner = np.array([window[1].start, window[0].start]) - 1
-        inside = np.pad(ranks[window] == rank, 1).astype(float)
-        lines += [line[:, ::-1] + corner for line in find_contours(inside, 0.5)]
-    return lines
+    """The lines of `plots.geometry.outlines_by_cell`, of all cells one after another."""
+    return [line for lines in outlines_by_cell(label).values() for line in lines]
 
 
 def draw_outlines(

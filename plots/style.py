@@ -16,6 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
+from plots.geometry import round_length
+
 ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
 BLUE, VERMILLION, PURPLE, BLACK = "#0072B2", "#D55E00", "#CC79A7", "#000000"
 SERIES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
@@ -89,12 +91,6 @@ def nothing_to_show(text: str) -> Figure:
     axes[0, 0].set_axis_off()
     axes[0, 0].text(0.5, 0.5, text, ha="center", va="center", color=QUIET)
     return figure
-
-
-def round_length(longest: float) -> float:
-    """Largest of 1, 2 or 5 times a power of ten that is not above `longest`."""
-    power = 10.0 ** np.floor(np.log10(longest))
-    return float(power * max(step for step in (1, 2, 5) if step * power <= longest * (1 + 1e-9)))
 
 
 def scale_bar(

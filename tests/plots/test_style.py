@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from plots import style
+from plots import geometry, style
 
 TABLE = pd.DataFrame({"frame": ["t01", "t02"], "area": [12.3456789, 1234567.0], "cells": [3, 4]})
 
@@ -19,7 +19,7 @@ def picture_axes(width: int = 400, height: int = 300) -> plt.Axes:
     ("longest", "expected"), [(0.7, 0.5), (1, 1), (4.9, 2), (5, 5), (99, 50), (217, 200)]
 )
 def test_round_length_is_the_next_of_one_two_five_below(longest: float, expected: float):
-    assert style.round_length(longest) == pytest.approx(expected)
+    assert geometry.round_length(longest) == pytest.approx(expected)
 
 
 def test_scale_bar_is_as_long_as_it_says():
