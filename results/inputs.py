@@ -86,13 +86,22 @@ def _expand(argument: str) -> tuple[Path, list[Path]]:
     return path.parent, natsorted((p for p in matches if _is_frame_file(p)), key=str)
 
 
+def _folder_name(path: Path) -> str:
+    """Name of the folder that frames lie in; `images` stands for its own folder."""
+    folder = path.absolute().parent
+    return folder.parent.name if folder.name == "images" else folder.name
+
+
 def _description(folder: Path) -> dict[tuple[str, int], dict[str, object]]:
     """Rows of the folder's frames.csv, if it has one that describes frames."""
     if not (folder / DESCRIPTION).is_file():
         return {}
-    from preprocess.listing import read_description  # pandas: half a second, only where needed
+    from preprocess.listing import DataError, read_description  # pandas: only where needed
 
-    return read_description(folder)
+    try:
+        return read_description(folder)
+    except DataError as error:
+        raise InputError(str(error)) from error
 
 
 def _frames_of_file(path: Path, folder: Path, description: dict, as_time: bool) -> list[Source]:
@@ -119,7 +128,7 @@ def _frames_of_file(path: Path, folder: Path, description: dict, as_time: bool) 
             name=path.stem if pages == 1 else f"{path.stem}_{page:04d}",
             file=str(path),
             page=page,
-            sequence=told.get("sequence") or (path.stem if pages > 1 else path.parent.name),
+            sequence=told.get("sequence") or (path.stem if pages > 1 else _folder_name(path)),
             t=-1 if t != t else int(t) + offset,
             pixel_size_um=stored_size if size != size else float(size),
             error=error,
@@ -171,9 +180,8 @@ def find_frames(arguments: Iterable[str], as_time: bool = False) -> list[Source]
     Raises
     ------
     InputError
-        Naming every argument without a frame, or all files of equal names.
-    preprocess.listing.DataError
-        If a frames.csv beside the frames is no such table.
+        Naming every argument without a frame, or all files of equal names; or if a frames.csv
+        beside the frames is no such table.
     """
     sources: list[Source] = []
     seen: set[Path] = set()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from natsort import natsorted
@@ -11,6 +12,7 @@ from preprocess.tiff import atomic_path
 from results.inputs import InputError, Source
 
 RUN = "run.json"
+PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "tifffile")
 FOLDERS = {"labels": ".tif", "rois": ".zip", "outlines": ".png", "records": ".json"}
 
 
@@ -80,25 +82,27 @@ class Store:
     Parameters
     ----------
     root : Path
-        Made with its subfolders; what a killed run left half written is removed.
     options : Options
-
-    Raises
-    ------
-    InputError
-        If the folder cannot be written to.
     """
 
     def __init__(self, root: Path, options: Options):
         self.root, self.options = root, options
-        try:
-            for folder in FOLDERS:
-                (root / folder).mkdir(parents=True, exist_ok=True)
-            for left in [*root.glob(".*.tmp"), *root.glob("*/.*.tmp")]:
-                left.unlink()
-            self._write_json(root / RUN, asdict(options))
-        except OSError as error:
-            raise InputError(f"--out {root}: {error.strerror}; give another folder") from error
+
+    def begin(self, sources: list[Source]) -> None:
+        """Make the folders, remove what a killed run left half written, and say what runs.
+
+        Raises
+        ------
+        InputError
+            If results of other files or options would be mixed with these; nothing is changed.
+        """
+        self._require_no_others(sources)
+        for folder in FOLDERS:
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+        for left in [*self.root.glob(".*.tmp"), *self.root.glob("*/.*.tmp")]:
+            left.unlink()
+        packages = {name: version(name) for name in PACKAGES}
+        self._write_json(self.root / RUN, asdict(self.options) | {"packages": packages})
 
     def path(self, folder: str, name: str) -> Path:
         """Where a frame's file of one of `FOLDERS` lies."""
@@ -119,14 +123,8 @@ class Store:
         """Frames with a record, in natural order."""
         return natsorted(path.stem for path in (self.root / "records").glob("[!.]*.json"))
 
-    def require_no_others(self, sources: list[Source]) -> None:
-        """Refuse to mix frames of other options, or of other files of the same names.
-
-        Raises
-        ------
-        InputError
-            Naming them.
-        """
+    def _require_no_others(self, sources: list[Source]) -> None:
+        """Refuse to mix frames of other options, or of other files of the same names."""
         files = {source.name: Path(source.file) for source in sources}
         others, foreign = [], []
         for name in self.names():
