@@ -48,7 +48,8 @@ class Progress:
     def done(self, row: dict[str, object], number: int) -> None:
         """Note and print a frame that is complete; `number` counts from 1."""
         self.rows[row["frame"]] = row
-        self._say(row["frame"], f"{row['cells']} cells  {row['seconds']:.1f} s", number)
+        cells = f"{row['cells']} cell{'' if row['cells'] == 1 else 's'}"
+        self._say(row["frame"], f"{cells}  {row['seconds']:.1f} s", number)
 
     def fail(self, source: Source, error: Exception, number: int) -> None:
         """Note and print a frame that failed, and log the traceback."""
