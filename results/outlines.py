@@ -1,6 +1,7 @@
 """Cells drawn on their frame, pixel by pixel, and such pictures as a movie."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from math import isnan, nan
 from pathlib import Path
 
@@ -18,9 +19,8 @@ SHOWN = Normalization(low=0.5, high=99.5, limit=0)
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    import matplotlib  # not pyplot: its font has the micro sign
-
-    return ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf", size)
+    package = Path(find_spec("matplotlib").origin).parent  # not imported: that takes long
+    return ImageFont.truetype(str(package / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
 
 
 def draw_scale_bar(picture: Image.Image, pixel_size_um: float) -> None:
@@ -88,7 +88,8 @@ def write_outlines(
 ) -> None:
     """Write `outline_picture` as PNG; the file appears complete or not at all."""
     with atomic_path(path) as temporary:
-        outline_picture(image, label, pixel_size_um).save(temporary, "PNG")
+        picture = outline_picture(image, label, pixel_size_um)
+        picture.save(temporary, "PNG", compress_level=2)  # noise packs no smaller at higher levels
 
 
 def write_movie(
