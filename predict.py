@@ -183,6 +183,7 @@ def predict(sources: list[Source], store: Store, model: Path) -> list[str]:
     if len(todo) < len(sources):
         print(f"{len(sources) - len(todo)} of {len(sources)} frames are complete already")
     segmenter = load_segmenter(model, store.options) if todo else None
+    is_finished = store.is_finished() and not todo
     store.begin(sources)
     progress = Progress(store, sources)
     for source in sources:
@@ -192,10 +193,14 @@ def predict(sources: list[Source], store: Store, model: Path) -> list[str]:
         if todo:
             _say_what_is_unknown(todo, store.options, segmenter)
             predict_missing(todo, segmenter, store, progress)
-            print("\n".join(["writing tables and movies", *write_movies(store)]), flush=True)
+        if not is_finished:
+            print("writing tables and movies", flush=True)
+            for line in write_movies(store):
+                print(line)
     finally:
         write_tables(store)
         progress.write()
+    store.finish()
     return progress.failed()
 
 
@@ -203,7 +208,7 @@ def _say_what_is_unknown(todo: list[Source], options: Options, segmenter: "Segme
     """Without pixel size and cell diameter the cells must have the size that the net knows."""
     known = options.pixel_size_um or options.cell_diameter_px
     unsaid = [source.file for source in todo if isnan(source.pixel_size_um)]
-    if unsaid and not known:
+    if unsaid and not known and not isnan(segmenter.info["cell_diameter_px"]):
         print(
             f"{len(unsaid)} frames of unknown pixel size: cells are expected to be about "
             f"{segmenter.info['cell_diameter_px']:.0f} px wide, as the net knows them; else give "

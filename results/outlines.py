@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
+from imagecodecs import png_decode
 from PIL import Image, ImageDraw, ImageFont
 from skimage.segmentation import find_boundaries
 
@@ -112,22 +113,21 @@ def write_movie(
     ValueError
         If a picture has another size than the first.
     """
-    with Image.open(pictures[0]) as first:
-        width, height = first.size
+    shape = png_decode(pictures[0].read_bytes()).shape
 
     def pages():
         for picture in pictures:
-            with Image.open(picture) as opened:
-                if opened.size != (width, height):
-                    raise ValueError(f"{picture}: size {opened.size}, expected {(width, height)}")
-                yield np.asarray(opened.convert("RGB"))
+            page = png_decode(picture.read_bytes())
+            if page.shape != shape:
+                raise ValueError(f"{picture}: shape {page.shape}, expected {shape}")
+            yield page
 
     known = not isnan(pixel_size_um)
     with atomic_path(path) as temporary:
         tifffile.imwrite(
             temporary,
             pages(),
-            shape=(len(pictures), height, width, 3),
+            shape=(len(pictures), *shape),
             dtype=np.uint8,
             imagej=True,
             photometric="rgb",

@@ -30,9 +30,8 @@ class Progress:
         self.store = store
         nothing = {"state": "waiting", "cells": "", "seconds": "", "message": ""}
         self.rows = {s.name: {"file": s.file, "frame": s.name} | nothing for s in sources}
-        for name in store.names():
-            if name not in self.rows:
-                self.rows[name] = store.read(name)["status"]
+        for name, record in store.records().items():
+            self.rows.setdefault(name, record["status"])
         self.todo = 0
         self.started = time.monotonic()
         self.written = 0.0

@@ -101,8 +101,21 @@ class Store:
             (self.root / folder).mkdir(parents=True, exist_ok=True)
         for left in [*self.root.glob(".*.tmp"), *self.root.glob("*/.*.tmp")]:
             left.unlink()
+        self._say_finished(False)
+
+    def _say_finished(self, finished: bool) -> None:
         packages = {name: version(name) for name in PACKAGES}
-        self._write_json(self.root / RUN, asdict(self.options) | {"packages": packages})
+        content = asdict(self.options) | {"packages": packages, "finished": finished}
+        self._write_json(self.root / RUN, content)
+
+    def finish(self) -> None:
+        """Say that tables and movies are those of the records."""
+        self._say_finished(True)
+
+    def is_finished(self) -> bool:
+        """Whether the last run came to its end."""
+        content = self._read_json(self.root / RUN)
+        return content is not None and content["finished"]
 
     def path(self, folder: str, name: str) -> Path:
         """Where a frame's file of one of `FOLDERS` lies."""
@@ -112,27 +125,31 @@ class Store:
         with atomic_path(path) as temporary:
             temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
-    def read(self, name: str) -> dict | None:
-        """A frame's record, None where there is none or it is unreadable."""
+    def _read_json(self, path: Path) -> dict | None:
         try:
-            return json.loads(self.path("records", name).read_text(encoding="utf-8"))
+            return json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
 
-    def names(self) -> list[str]:
-        """Frames with a record, in natural order."""
-        return natsorted(path.stem for path in (self.root / "records").glob("[!.]*.json"))
+    def read(self, name: str) -> dict | None:
+        """A frame's record, None where there is none or it is unreadable."""
+        return self._read_json(self.path("records", name))
+
+    def records(self) -> dict[str, dict]:
+        """Records of all complete frames by name, in natural order."""
+        names = natsorted(path.stem for path in (self.root / "records").glob("[!.]*.json"))
+        read = {name: self.read(name) for name in names}
+        return {name: record for name, record in read.items() if record is not None}
 
     def _require_no_others(self, sources: list[Source]) -> None:
         """Refuse to mix frames of other options, or of other files of the same names."""
         files = {source.name: Path(source.file) for source in sources}
         others, foreign = [], []
-        for name in self.names():
-            record = self.read(name)
-            if name not in files and record and record["options"] != asdict(self.options):
+        for name, record in self.records().items():
+            if name not in files and record["options"] != asdict(self.options):
                 others.append(name)
-            stored = record and Path(record["source"]["file"])
-            if name in files and stored and stored != files[name].resolve() and stored.exists():
+            stored = Path(record["source"]["file"])
+            if name in files and stored != files[name].resolve() and stored.exists():
                 foreign.append(f"  {name}: of {stored}, now {files[name].resolve()}")
         if foreign:
             listed = "\n".join(foreign[:10])

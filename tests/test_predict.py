@@ -119,6 +119,38 @@ def test_complete_frames_are_kept_and_changed_ones_done_again(capsys):
     }
 
 
+def test_a_run_stopped_at_its_movie_goes_on_there(monkeypatch):
+    import results.summary
+
+    whole = results.summary.write_movie
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(results.summary, "write_movie", stopped)
+    assert run("in", "--out", "out") == predict.STOPPED
+    assert [row["frame"] for row in table("out/frames.csv")] == ["t1", "t2", "t10"]
+    monkeypatch.setattr(results.summary, "write_movie", whole)
+    assert run("in", "--out", "out") == 0
+    assert tifffile.imread("out/overlay.tif").shape == (3, 96, 128, 3)
+
+
+def test_frames_that_differ_in_size_have_no_movie(capsys):
+    write_tiff(Path("in/t3.tif"), np.eye(40, dtype=np.uint8), 0.5)
+    assert run("in", "--out", "out") == 0
+    assert "no movie of in: they differ in size" in capsys.readouterr().out
+    assert not list(Path("out").glob("overlay*"))
+
+
+def test_an_unreadable_record_is_a_frame_not_done():
+    assert run("in", "--out", "out") == 0
+    Path("out/records/t2.json").write_text("{")
+    assert run("in/t1.tif", "--out", "out") == 0
+    assert [row["frame"] for row in table("out/frames.csv")] == ["t1", "t10"]
+    assert run("in", "--out", "out") == 0
+    assert len(table("out/frames.csv")) == 3
+
+
 def test_other_options_or_weights_do_all_frames_again():
     assert run("in", "--out", "out") == 0
     before = times("out")

@@ -52,6 +52,6 @@ def test_a_movie_opens_in_imagej_with_names_and_pixel_size(tmp_path):
 def test_a_movie_of_unequal_pictures_is_refused_and_not_begun(tmp_path):
     for name, image in (("a", IMAGE), ("b", IMAGE[:50])):
         write_outlines(tmp_path / f"{name}.png", image, np.zeros(image.shape, np.int32))
-    with pytest.raises(ValueError, match=r"b.png: size \(200, 50\), expected \(200, 100\)"):
+    with pytest.raises(ValueError, match=r"b.png: shape \(50, 200, 3\), expected \(100, 200, 3\)"):
         write_movie(tmp_path / "m.tif", [tmp_path / "a.png", tmp_path / "b.png"], ["a", "b"])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
