@@ -25,6 +25,7 @@ import pandas as pd
 from benchmarks.held_out import FOLDS, SETS, TRIPLES, labelled_frames, split_of
 from model.evaluation import score_model
 from model.inference import Segmenter
+from model.representation import Decoding
 from model.training import TrainingConfig, fit
 from preprocess.augment import NO_AUGMENTATION, RIGID, AugmentConfig
 from preprocess.frames import Frame, load_frames
@@ -35,7 +36,28 @@ TABLE = BENCHMARKS / "experiments.csv"
 SIMULATED = PROJECT / "runs/unet_data/model.pth"  # the net of `make run`
 KEY = ["variant", "set", "seed"]
 SCORES = ["IoU", "AP50", "mSA", "F1", "SEG"]
-BASE = TrainingConfig(epochs=12)
+RECIPE = TrainingConfig()  # that of 04
+BASE = replace(
+    RECIPE,
+    patch_size=512,
+    batch_size=4,
+    epochs=12,
+    augmentation=AugmentConfig(share=1.0, invert=0.0),
+)
+
+
+DIFFERENCE = ("patch_size", "batch_size", "epochs", "augmentation")  # of RECIPE and BASE
+STRONGER = replace(
+    BASE.augmentation,
+    scale=(0.65, 1.5),
+    elastic=0.4,
+    gamma=0.5,
+    contrast=0.4,
+    brightness=0.2,
+    gradient=0.4,
+    noise=0.1,
+    blur=0.3,
+)
 
 
 @dataclass(frozen=True)
@@ -57,27 +79,38 @@ class Variant:
     refined: bool = False
 
 
-RECIPE = {"epochs": TrainingConfig.epochs}
+RECIPE_OF_04 = {name: getattr(RECIPE, name) for name in DIFFERENCE}
+LARGE = {"width": 32, "epochs": 30, "steps_per_epoch": 40, "decoding": Decoding(foreground=0.6)}
 VARIANTS = {
     "base": Variant(),
-    "recipe of 04": Variant(RECIPE),
-    "recipe of 04, refined": Variant(RECIPE, refined=True),
     "refined": Variant(refined=True),
     "longer": Variant({"epochs": 20}),
     "width 32": Variant({"width": 32}),
-    "half resolution": Variant({"scale": 0.5, "block": 1, "patch_size": 128}),
-    "full resolution without blocks": Variant({"block": 1, "patch_size": 128}),
+    "half resolution": Variant({"scale": 0.5, "block": 1, "patch_size": 256}),
+    "full resolution without blocks": Variant({"block": 1, "patch_size": 256}),
     "half the learning rate": Variant({"learning_rate": BASE.learning_rate / 2}),
     "twice the learning rate": Variant({"learning_rate": BASE.learning_rate * 2}),
     "weights of the last step": Variant({"averaging": 0.0}),
     "no augmentation": Variant({"augmentation": NO_AUGMENTATION}),
     "rigid augmentation": Variant({"augmentation": RIGID}),
-    "every patch augmented": Variant({"augmentation": AugmentConfig(share=1.0)}),
-    "sizes from half to double": Variant({"augmentation": AugmentConfig(scale=(0.5, 2.0))}),
-    "no inverted contrast": Variant({"augmentation": AugmentConfig(invert=0.0)}),
+    "sizes from half to double": Variant(
+        {"augmentation": replace(BASE.augmentation, scale=(0.5, 2.0))}
+    ),
+    "inverted contrast": Variant({"augmentation": replace(BASE.augmentation, invert=0.2)}),
     "no border weights": Variant(border_weights=False),
-    "large patches": Variant({"patch_size": 512, "batch_size": 4}),
-    "twice the patches, half the steps": Variant({"batch_size": 32, "steps_per_epoch": 10}),
+    "small patches": Variant({"patch_size": 256, "batch_size": 16}),
+    "eight patches, half the steps": Variant({"batch_size": 8, "steps_per_epoch": 10}),
+    "large": Variant(LARGE),
+    "large, longer": Variant(LARGE | {"epochs": 75}),
+    "large, eight patches": Variant(LARGE | {"batch_size": 8}),
+    "large, no border weights": Variant(LARGE, border_weights=False),
+    "large, stronger augmentation": Variant(LARGE | {"augmentation": STRONGER}),
+    "large, eight patches, rigid": Variant(LARGE | {"batch_size": 8, "augmentation": RIGID}),
+    "large, eight patches, half augmented": Variant(
+        LARGE | {"batch_size": 8, "augmentation": AugmentConfig()}
+    ),
+    "recipe of 04": Variant(RECIPE_OF_04),
+    "recipe of 04, refined": Variant(RECIPE_OF_04, refined=True),
 }
 
 READINGS = {  # other thresholds on what the net of "base" says
@@ -126,6 +159,7 @@ def run(
         decoding = segmenter.info["decoding"] | change
         reader = replace(segmenter, info=segmenter.info | {"decoding": decoding})
         row = {"variant": reading, "set": which, "seed": seed, "frames": len(train)}
+        row |= {"device": segmenter.compute.device}
         scores = score_model(reader, held_out)[SCORES].mean().to_dict()
         rows.append(row | {"minutes": minutes} | scores)
     return rows

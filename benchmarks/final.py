@@ -3,9 +3,9 @@
     python benchmarks/final.py MODEL.pth --name "three frames" --data FOLDER [--scorer score.py]
 
 Appends one row to benchmarks/final.csv: date, commit, what the model is, the frames that it was
-trained on, the first digits of its hash, and the mean scores over the test frames. Every opening stays in that file. The scores are
-those of an independent scorer where one is given, which takes the folders of true and of predicted
-labels and prints JSON; otherwise the project's own.
+trained on, the first digits of its hash, and the mean scores over the test frames. Every opening
+stays in that file. The scores are those of an independent scorer where one is given, which takes
+the folders of true and of predicted labels and prints JSON; otherwise the project's own.
 """
 
 import argparse
