@@ -23,7 +23,11 @@ AGAIN = "export the annotations again"
 def _is_outline(segmentation: object, shape: tuple[int, int]) -> bool:
     """Whether a `segmentation` is a list of polygons, or a run-length code of this shape."""
     if isinstance(segmentation, dict):
-        return "counts" in segmentation and segmentation.get("size") == list(shape)
+        counts = segmentation.get("counts")
+        is_whole = isinstance(counts, str) or (
+            isinstance(counts, list) and sum(counts) == shape[0] * shape[1]
+        )
+        return is_whole and segmentation.get("size") == list(shape)
     if not isinstance(segmentation, list) or not segmentation:
         return False
     return all(
@@ -84,8 +88,8 @@ def _image_of(
     file_name: str, images: Path, by_name: dict[str, list[Path]], source: Path
 ) -> Path | TiffError:
     """Where an image lies: at its path, else anywhere below the folder."""
-    named = images / file_name
-    candidates = [named] if named.is_file() else by_name[PurePosixPath(file_name).name]
+    named = images / file_name.replace("\\", "/")
+    candidates = [named] if named.is_file() else by_name[named.name]
     if len(candidates) == 1:
         return candidates[0]
     found = f"{file_name} {len(candidates)} times below {images}"
@@ -96,10 +100,12 @@ def _image_of(
 def _read_json(source: Path) -> dict:
     try:
         content = json.loads(source.read_text(encoding="utf-8"))
-        if all(isinstance(content[key], list) for key in ("images", "annotations")):
+        images, annotations = content["images"], content["annotations"]
+        named = all({"id", "file_name"} <= image.keys() for image in images)
+        if named and isinstance(annotations, list):
             return content
-        reason = "images and annotations are no lists"
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = "images without id or file_name" if not named else "annotations are no list"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
     raise TiffError(source, f"no annotations ({reason})", "COCO instances", AGAIN)
 
@@ -115,11 +121,12 @@ def _add(found: Found, source: Path, images: Path, by_name: dict, split: str) ->
         text = f"annotations of {len(strangers)} unknown images (id {min(map(str, strangers))})"
         found.offenders.append(TiffError(source, text, "images of the file", AGAIN))
     for said in content["images"]:
-        image = _image_of(said.get("file_name", ""), images, by_name, source)
+        image = _image_of(said["file_name"], images, by_name, source)
         if isinstance(image, TiffError):
             found.offenders.append(image)
             continue
-        name = "_".join(PurePosixPath(said["file_name"]).with_suffix("").parts)
+        stem = PurePosixPath(said["file_name"].replace("\\", "/")).with_suffix("")
+        name = "_".join(part for part in stem.parts if part not in ("/", ".."))
         draw = partial(_draw, source, said, of_image[said["id"]], image)
         found.sources.append(Source(name, split, image, draw))
 

@@ -234,7 +234,7 @@ def write_dataset(
         With every frame that cannot be converted; nothing is written then.
     """
     require_empty(target)
-    offenders = [*found.offenders, *_copies(found.sources)]
+    offenders: list[ValueError] = [*found.offenders, *_copies(found.sources)]
     rows = []
     with _whole_folder(target) as root:
         for source in tqdm(found.sources, unit="frame", file=sys.stderr):
@@ -242,6 +242,8 @@ def write_dataset(
                 rows.append(_write(source, root, selection))
             except TiffError as error:
                 offenders.append(error)
+            except ValueError as error:
+                offenders.append(ValueError(f"{source.image}: {error}"))
         if offenders:
             listed = "\n".join(f"  {line}" for line in dict.fromkeys(map(str, offenders)))
             raise ConversionError(f"nothing was written; {len(offenders)} offenders\n{listed}")

@@ -12,7 +12,7 @@ from skimage.draw import ellipse, polygon
 
 from preprocess.damage import TiffError
 from preprocess.header import Selection
-from preprocess.sources.conversion import ConversionError, Found, Outlines, Source, paint
+from preprocess.sources.conversion import FIRST, ConversionError, Found, Outlines, Source, paint
 from preprocess.tiff import ENDINGS, page_count
 
 ROI_ENDINGS = (".zip", ".roi")
@@ -106,11 +106,10 @@ def _paired(images: list[Path], rois: list[Path], found: Found) -> dict[Path, Pa
 def _add(found: Found, image: Path, path: Path | None, split: str, selection: Selection) -> None:
     """Add an image, or each page of a stack."""
     rois = [] if path is None else read_rois(path)
-    pages = page_count(image, selection)
+    pages = page_count(image, FIRST if selection == Selection() else selection)
     if pages == 1:
         draw = partial(_draw, rois) if rois else None
-        page = -1
-        found.sources.append(Source(image.stem, split if draw else "test", image, draw, page))
+        found.sources.append(Source(image.stem, split if draw else "test", image, draw))
         return
     unplaced = [roi for roi in rois if not 0 <= _page_of(roi) < pages]
     if unplaced:
