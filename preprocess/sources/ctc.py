@@ -48,13 +48,13 @@ def with_tracks(label: np.ndarray, markers: np.ndarray) -> np.ndarray:
         cell, track = int(ids[i]), int(tracks[i])
         if cell not in new and track not in new.values():
             new[cell] = track
-    following = max(label.max(initial=0), markers.max(initial=0)) + 1
-    for cell in np.setdiff1d(label, (0, *new)):
-        new[int(cell)] = int(following)
-        following += 1
-    numbers = np.zeros(label.max(initial=0) + 1, np.int32)
-    numbers[list(new)] = list(new.values())
-    return numbers[label]
+    present, place = np.unique(label, return_inverse=True)
+    following = max(present.max(initial=0), markers.max(initial=0)) + 1
+    for cell in present[present > 0]:
+        if cell not in new:
+            new[int(cell)] = int(following)
+            following += 1
+    return np.array([new.get(int(cell), 0) for cell in present], np.int32)[place]
 
 
 def _read_plane(path: Path) -> np.ndarray:

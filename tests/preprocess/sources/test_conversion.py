@@ -1,5 +1,6 @@
 """A data set is written whole or not at all, and every offender is named."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -48,6 +49,14 @@ def test_later_cells_are_painted_over_earlier_ones() -> None:
 
 def test_no_cells_are_an_empty_label() -> None:
     assert not paint([], (2, 3)).label.any()
+
+
+def test_more_cells_than_ids_are_refused(tmp_path: Path, source: Source, monkeypatch) -> None:
+    monkeypatch.setattr("preprocess.sources.conversion.IGNORE", 3)
+    crowded = partial(paint, np.ones((3, 6, 8), bool))
+    with pytest.raises(ConversionError, match=r"in\.tif: more than 2 cells in a frame"):
+        write_dataset(Found([replace(source, draw=crowded)]), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_frames_labels_and_table(tmp_path: Path, source: Source) -> None:
