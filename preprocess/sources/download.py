@@ -16,12 +16,14 @@ import pooch
 import requests
 from tqdm import tqdm
 
-from preprocess.tiff import atomic_path, read_label, write_tiff
+from preprocess.header import Selection
+from preprocess.tiff import atomic_path, read_image, read_label, write_tiff
 
 BASE = "https://raw.githubusercontent.com"
 TIMEOUT_S = 30
 PATIENCE = 3  # servers that do not answer in a row, after which no other file is asked for
 ORIGINALS = "originals"
+FIRST = Selection(0, 0)  # whatever else a file may hold
 KINDS = {"raw.tif": "image", "instances_ids.png": "label"}
 
 
@@ -55,16 +57,14 @@ class RemoteFile(NamedTuple):
     size: int
 
     @property
-    def local(self) -> Path:
-        """Where it lies below the data set; outlines are kept to be known on the next start."""
-        if self.kind == "image":
-            return Path(self.split, "images", f"{self.name}.tif")
-        return Path(ORIGINALS, f"{self.name}.png")
+    def original(self) -> Path:
+        """Where it lies below the data set as it was fetched, to be known on the next start."""
+        return Path(ORIGINALS, f"{self.name}{Path(self.path).suffix}")
 
     @property
-    def label(self) -> Path:
-        """Where the label that is made of it lies below the data set."""
-        return Path(self.split, "labels", f"{self.name}.tif")
+    def place(self) -> Path:
+        """Where the image or label that is made of it lies below the data set."""
+        return Path(self.split, f"{self.kind}s", f"{self.name}.tif")
 
 
 def read_table(name: str) -> dict:
@@ -114,7 +114,7 @@ def _fetch_all(files: list[RemoteFile], to: Path, base: str) -> None:
     total = sum(file.size for file in files)
     with tqdm(total=total, unit="B", unit_scale=True, file=sys.stderr) as progress:
         for number, file in enumerate(files):
-            target = to / file.local
+            target = to / file.original
             progress.set_description(file.name)
             try:
                 if not _is_there(target, file.sha256):
@@ -140,7 +140,7 @@ def _require_own(files: list[RemoteFile], to: Path) -> None:
     """Refuse a folder with frames or labels of another origin."""
     if to.exists() and not to.is_dir():
         raise DownloadError(f"{to}: a file; expected a folder, new or of an earlier download")
-    own = {path for file in files for path in (file.local, file.label)}
+    own = {file.place for file in files}
     there = [path for split in ("train", "validation", "test") for path in (to / split).rglob("*")]
     foreign = [
         path
@@ -157,13 +157,15 @@ def _require_own(files: list[RemoteFile], to: Path) -> None:
 def download(table: dict, to: Path, base: str = BASE) -> pd.DataFrame:
     """Fetch a data set; what is there with the right checksum is not fetched again.
 
+    Images and labels that are there are left as they are.
+
     Parameters
     ----------
     table : dict
         Of `read_table`.
     to : Path
         Receives train/ and test/, each with images/ and labels/, frames.csv, and originals/ with
-        the outlines as they were fetched.
+        the files as they were fetched.
     base : str
         Address in front of repository, commit and path.
 
@@ -177,22 +179,31 @@ def download(table: dict, to: Path, base: str = BASE) -> pd.DataFrame:
     DownloadError
         With every file that failed, after all others were fetched, or if `to` holds other frames.
     TiffError
-        If outlines are no label.
+        If a file is no image or no label.
     """
     files = list(remote_files(table))
     _require_own(files, to)
-    for folder in {(to / file.local).parent for file in files}:
+    folders = {to / path.parent for file in files for path in (file.original, file.place)}
+    for folder in folders:
         for left_by_a_kill in folder.glob(".*.tmp"):
             left_by_a_kill.unlink()
     _fetch_all(files, to, base)
-    rows = []
     for file in files:
-        if file.kind == "image":
-            rows.append({"file": file.local.as_posix(), "split": file.split})
-            continue
-        (to / file.label).parent.mkdir(parents=True, exist_ok=True)
-        write_tiff(to / file.label, read_label(to / file.local), table["pixel_size_um"])
-    frames = pd.DataFrame(rows).assign(pixel_size_um=table["pixel_size_um"])
+        original, place = to / file.original, to / file.place
+        if place.exists():
+            continue  # perhaps corrected by hand
+        is_image = file.kind == "image"
+        array = read_image(original, 0, FIRST) if is_image else read_label(original)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_tiff(place, array, table["pixel_size_um"])
+    images = [file for file in files if file.kind == "image"]
+    frames = pd.DataFrame(
+        {
+            "file": [file.place.as_posix() for file in images],
+            "split": [file.split for file in images],
+            "pixel_size_um": table["pixel_size_um"],
+        }
+    )
     with atomic_path(to / "frames.csv") as temporary:
         frames.to_csv(temporary, index=False)
     return frames

@@ -17,7 +17,7 @@ from PIL import Image
 from preprocess.check import check_data, list_frames
 from preprocess.sources import download as downloads
 from preprocess.sources.download import DownloadError, download, main, read_table, remote_files
-from preprocess.tiff import read_image, read_label, read_pixel_size
+from preprocess.tiff import read_image, read_label, read_pixel_size, write_tiff
 
 FOLDER = "owner/name/c0ffee/Mask R-CNN"
 
@@ -117,7 +117,7 @@ def test_the_real_table_names_50_frames_of_which_19_are_test_frames() -> None:
     assert len(images) == len(labels) == 50
     test = {int(file.name[3:]) for file in images if file.split == "test"}
     assert test == {4, 7, 8, 12, 16, 19, 20, 24, 27, 28, 32, 36, 40, 44, *range(46, 51)}
-    assert [file.label.name for file in labels] == [file.local.name for file in images]
+    assert [file.place.name for file in labels] == [file.place.name for file in images]
     assert len({file.sha256 for file in files}) == 100
     assert all(len(file.sha256) == 64 and file.size > 10_000 for file in files)
 
@@ -133,7 +133,9 @@ def test_what_comes_is_a_data_set_without_findings(tmp_path: Path, server, table
     assert list(np.unique(read_label(to / "train/labels/set01.tif"))) == [0, 1, 300]
     assert read_pixel_size(to / "train/labels/set01.tif") == pytest.approx(0.871)
     content = server.files[f"{FOLDER}/train/set2/raw.tif"]
-    assert (to / "test/images/set02.tif").read_bytes() == content
+    assert (to / "originals/set02.tif").read_bytes() == content
+    original = tifffile.imread(io.BytesIO(content))
+    np.testing.assert_array_equal(read_image(to / "test/images/set02.tif"), original)
     assert len(pd.read_csv(to / "frames.csv")) == 3
     assert not list(to.rglob("*.tmp"))
 
@@ -148,13 +150,21 @@ def test_what_is_there_is_not_fetched_again(tmp_path: Path, server, table) -> No
 def test_a_file_that_was_changed_or_lost_is_fetched_again(tmp_path: Path, server, table) -> None:
     download(table, tmp_path, server.address)
     server.asked.clear()
-    (tmp_path / "train/images/set01.tif").write_bytes(b"changed")
+    (tmp_path / "originals/set01.tif").write_bytes(b"changed")
     (tmp_path / "originals/set02.png").unlink()
     (tmp_path / "test/labels/set02.tif").unlink()
     download(table, tmp_path, server.address)
     assert server.asked == [f"{FOLDER}/train/set{p}" for p in ("1/raw.tif", "2/instances_ids.png")]
     assert read_image(tmp_path / "train/images/set01.tif").shape == (8, 9)
     assert (tmp_path / "test/labels/set02.tif").is_file()
+
+
+def test_a_label_that_was_corrected_by_hand_is_kept(tmp_path: Path, server, table) -> None:
+    download(table, tmp_path, server.address)
+    label = tmp_path / "train/labels/set01.tif"
+    write_tiff(label, np.ones((8, 9), np.uint16))
+    download(table, tmp_path, server.address)
+    assert read_label(label).all()
 
 
 def test_every_failed_file_is_named_and_the_others_are_kept(tmp_path, server, table) -> None:
@@ -172,8 +182,8 @@ def test_every_failed_file_is_named_and_the_others_are_kept(tmp_path, server, ta
     ):
         assert line.startswith(f"  {quoted}{path}: ") and reason in line
     assert not (tmp_path / "frames.csv").exists() and not list(tmp_path.rglob("*.tmp"))
-    images = sorted(path.name for path in tmp_path.rglob("*.tif"))
-    assert images == ["set02.tif"]
+    there = sorted(path.name for path in tmp_path.rglob("*.*"))
+    assert there == ["set02.png", "set02.tif", "set11.png"]
     server.faults, server.asked = {}, []
     download(table, tmp_path, server.address)
     assert len(server.asked) == 3 and check_data(tmp_path, train=True).empty
@@ -212,6 +222,6 @@ def test_the_command_shows_licence_and_citation(tmp_path, server, table, monkeyp
     assert table["licence"] in printed and table["citation"] in printed
     assert "2 frames in train/, 1 in test/" in printed
     server.faults = {f"{FOLDER}/train/set1/raw.tif": "missing"}
-    (tmp_path / "train/images/set01.tif").unlink()
+    (tmp_path / "originals/set01.tif").unlink()
     assert main(arguments) == 1
     assert "set1/raw.tif: 404" in capsys.readouterr().err
