@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conductor.record import RunFolderError, locked
+from preprocess.header import Selection
 from preprocess.layout import SHIPPED_MODEL
 from results.inputs import InputError, Source, find_frames
 from results.store import Options, Store, require_output
@@ -52,6 +53,8 @@ def command_line() -> argparse.ArgumentParser:
     add("--pixel-size", type=positive, metavar="UM", help="of all frames; else as the files say")
     add("--cell-diameter", type=positive, metavar="PX", help="typical; counts before pixel size")
     add("--pages-are-time", action="store_true", help="also where a file does not say so")
+    add("--channel", type=int, default=-1, metavar="N", help="of several, from 0")
+    add("--series", type=int, default=-1, metavar="N", help="of several, from 0")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--precision", choices=("auto", "float32", "bfloat16"), default="auto", help="of the net")
     return parser
@@ -70,7 +73,15 @@ def options_of(given: argparse.Namespace) -> Options:
         raise InputError(f"--model {model.absolute()} is no file; give the weights of a net")
     with model.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Options(digest, given.pixel_size, given.cell_diameter, given.device, given.precision)
+    return Options(
+        digest,
+        given.pixel_size,
+        given.cell_diameter,
+        given.device,
+        given.precision,
+        given.channel,
+        given.series,
+    )
 
 
 def load_segmenter(model: Path, options: Options) -> "Segmenter":
@@ -224,7 +235,8 @@ def main(arguments: list[str] | None = None) -> int:
     root, start = Path(given.out).expanduser(), time.monotonic()
     try:
         options = options_of(given)
-        sources = find_frames(given.frames, given.pages_are_time)
+        selection = Selection(given.channel, given.series)
+        sources = find_frames(given.frames, given.pages_are_time, selection)
         require_output(root, given.frames)
         root.mkdir(parents=True, exist_ok=True)
         with locked(root):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from natsort import natsorted
 
+from preprocess.header import Selection
 from preprocess.tiff import ENDINGS, TiffError, read_header, read_image, read_pixel_size
 
 DESCRIPTION = "frames.csv"
@@ -37,6 +38,8 @@ class Source(NamedTuple):
         As frames.csv says, else the position within the sequence.
     pixel_size_um : float
         As frames.csv or else the file says [um]; NaN if unknown.
+    selection : Selection
+        Which channel and series of the file.
     error : TiffError or None
         Why its file cannot be read.
     """
@@ -47,6 +50,7 @@ class Source(NamedTuple):
     sequence: str
     t: int
     pixel_size_um: float
+    selection: Selection = Selection()
     error: TiffError | None = None
 
     def read(self) -> np.ndarray:
@@ -59,7 +63,7 @@ class Source(NamedTuple):
         """
         if self.error is not None:
             raise self.error
-        return read_image(self.file, self.page)
+        return read_image(self.file, self.page, self.selection)
 
 
 def _is_frame_file(path: Path) -> bool:
@@ -104,14 +108,16 @@ def _description(folder: Path) -> dict[tuple[str, int], dict[str, object]]:
         raise InputError(str(error)) from error
 
 
-def _frames_of_file(path: Path, folder: Path, description: dict, as_time: bool) -> list[Source]:
+def _frames_of_file(
+    path: Path, folder: Path, description: dict, as_time: bool, selection: Selection
+) -> list[Source]:
     """One source a page; a file that cannot be read is one source with its error."""
     file = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
     described = description.get((file, ALL_PAGES)) or description.get((file, 0))
     error, pages, stored_size = None, 1, nan
     try:
-        header = read_header(path)
-        pages, stored_size = header.pages, read_pixel_size(path)
+        header = read_header(path, selection)
+        pages, stored_size = header.pages, read_pixel_size(path, selection)
         if set(header.axes) & set("IQ") and not (described or as_time):
             found = f"{pages} pages, unsaid whether time, depth or channels"
             remedy = "give --pages-are-time, or list the file in frames.csv"
@@ -131,6 +137,7 @@ def _frames_of_file(path: Path, folder: Path, description: dict, as_time: bool) 
             sequence=told.get("sequence") or (path.stem if pages > 1 else _folder_name(path)),
             t=-1 if t != t else int(t) + offset,
             pixel_size_um=stored_size if size != size else float(size),
+            selection=selection,
             error=error,
         )
         sources.append(source)
@@ -161,7 +168,9 @@ def _require_one_file_a_name(sources: list[Source]) -> None:
         )
 
 
-def find_frames(arguments: Iterable[str], as_time: bool = False) -> list[Source]:
+def find_frames(
+    arguments: Iterable[str], as_time: bool = False, selection: Selection = Selection()
+) -> list[Source]:
     """Frames that files, folders and patterns mean, in the order given, each file once.
 
     Parameters
@@ -171,6 +180,8 @@ def find_frames(arguments: Iterable[str], as_time: bool = False) -> list[Source]
         patterns as `frames/*.tif`, in natural order (t1, t2, t10).
     as_time : bool
         Take pages of which the file does not say what they are for frames in time.
+    selection : Selection
+        Which channel and series of every file.
 
     Returns
     -------
@@ -197,7 +208,7 @@ def find_frames(arguments: Iterable[str], as_time: bool = False) -> list[Source]
         for path in files:
             if path.resolve() not in seen:
                 seen.add(path.resolve())
-                sources += _frames_of_file(path, folder, description, as_time)
+                sources += _frames_of_file(path, folder, description, as_time, selection)
     if empty:
         raise InputError(
             "no frames; expected files, folders of files, or patterns in quotes:\n"

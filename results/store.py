@@ -28,6 +28,8 @@ class Options:
         As given, for all frames.
     device, precision : str
         As `model.device.choose` takes them.
+    channel, series : int
+        Of every file, -1 where each has one.
     """
 
     model_sha256: str
@@ -35,6 +37,8 @@ class Options:
     cell_diameter_px: float | None = None
     device: str = "auto"
     precision: str = "auto"
+    channel: int = -1
+    series: int = -1
 
 
 def require_output(root: Path, arguments: Iterable[str]) -> None:

@@ -14,6 +14,7 @@ import pytest
 import roifile
 import tifffile
 import torch
+from PIL import Image
 
 import predict
 from model.checkpoint import save_model
@@ -94,6 +95,24 @@ def test_a_stack_has_one_label_file_a_page():
     assert run("s.tif", "--out", "out") == 0
     assert sorted(p.name for p in Path("out/labels").iterdir()) == ["s_0000.tif", "s_0001.tif"]
     assert tifffile.imread("out/overlay.tif").shape == (2, 64, 64, 3)
+
+
+def test_a_channel_is_chosen_or_asked_for(capsys):
+    channels = np.random.default_rng(0).integers(0, 255, (2, 2, 64, 64)).astype(np.uint8)
+    tifffile.imwrite("s.tif", channels, imagej=True, metadata={"axes": "TCYX"})
+    assert run("s.tif", "--out", "none") == 1
+    assert "set channel (0 to 1)" in capsys.readouterr().err
+    assert run("s.tif", "--out", "out", "--channel", "1") == 0
+    cell = table("out/cells.csv")[0]
+    inside = read_label(f"out/labels/{cell['frame']}.tif") == int(cell["id"])
+    mean = channels[int(cell["t"]), 1][inside].mean()
+    assert float(cell["mean_intensity"]) == pytest.approx(mean, rel=1e-4)
+
+
+def test_a_png_is_a_frame_too():
+    Image.fromarray(tifffile.imread("in/t1.tif")).save("a.png")
+    assert run("a.png", "in/t1.tif", "--out", "out", "--pixel-size", "0.5") == 0
+    np.testing.assert_array_equal(*(read_label(f"out/labels/{n}.tif") for n in ("a", "t1")))
 
 
 def test_each_sequence_has_its_movie():

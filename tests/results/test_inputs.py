@@ -98,7 +98,7 @@ def test_a_damaged_file_is_one_frame_with_its_error():
 def test_everything_without_a_frame_is_named_at_once():
     Path("empty").mkdir()
     frame("m/a.tif")
-    with pytest.raises(InputError, match="(?s)empty holds no .tif .*gone.tif does not exist"):
+    with pytest.raises(InputError, match="(?s)empty holds no .tif .*file.*gone.tif does not exist"):
         find_frames(["empty", "m", "gone.tif"])
 
 
