@@ -63,7 +63,8 @@ def require_output(root: Path, arguments: Iterable[str]) -> None:
         there = folder.resolve()
         if here.is_relative_to(there) or there.is_relative_to(here):
             raise InputError(f"--out {root} and the frames in {folder} overlap; give another --out")
-    if root.exists() and any(root.iterdir()) and not (root / RUN).is_file():
+    others = root.exists() and [p for p in root.iterdir() if not p.name.startswith(".")]
+    if others and not (root / RUN).is_file():
         raise InputError(f"--out {root} holds files, but no earlier results; give an empty folder")
 
 
@@ -101,11 +102,11 @@ class Store:
             If results of other files or options would be mixed with these; nothing is changed.
         """
         self._require_no_others(sources)
+        self._say_finished(False)
         for folder in FOLDERS:
             (self.root / folder).mkdir(parents=True, exist_ok=True)
         for left in [*self.root.glob(".*.tmp"), *self.root.glob("*/.*.tmp")]:
             left.unlink()
-        self._say_finished(False)
 
     def _say_finished(self, finished: bool) -> None:
         packages = {name: version(name) for name in PACKAGES}

@@ -296,6 +296,7 @@ def test_what_cannot_be_is_refused_and_nothing_written(arguments, message, capsy
     assert message in capsys.readouterr().err
     left = {path for path in Path(".").rglob("*") if path.name not in ("out", ".lock")}
     assert left == set(before)
+    assert run("in/t1.tif", "--out", "out") == 0  # a refusal leaves nothing in the way
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
