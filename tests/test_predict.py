@@ -350,3 +350,13 @@ def test_help_and_refusals_do_not_wait_for_torch():
             [sys.executable, "predict.py", "--help"], cwd=PROJECT, capture_output=True, text=True
         ).stdout
     )
+
+
+def test_results_are_written_without_matplotlib_and_pandas():
+    """Each would take half a second of every run."""
+    code = (
+        "import sys, results.summary, results.progress, results.rois\n"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'matplotlib', 'pandas')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT)
+    assert done.returncode == 0
