@@ -221,9 +221,9 @@ def _say_what_is_unknown(todo: list[Source], options: Options, segmenter: "Segme
     unsaid = [source.file for source in todo if isnan(source.pixel_size_um)]
     if unsaid and not known and not isnan(segmenter.info["cell_diameter_px"]):
         print(
-            f"{len(unsaid)} frames of unknown pixel size: cells are expected to be about "
-            f"{segmenter.info['cell_diameter_px']:.0f} px wide, as the net knows them; else give "
-            "--pixel-size or --cell-diameter",
+            f"pixel size unknown ({len(unsaid)} of {len(todo)} frames): cells are expected to be "
+            f"about {segmenter.info['cell_diameter_px']:.0f} px wide, as the net knows them; else "
+            "give --pixel-size or --cell-diameter",
             flush=True,
         )
 
