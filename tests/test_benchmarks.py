@@ -92,7 +92,7 @@ def test_calibration_error_of_known_probabilities(tmp_path):
     write_tiff(tmp_path / "image.tif", truth)
     write_tiff(tmp_path / "label.tif", truth)
     row = {"name": "a", "image": str(tmp_path / "image.tif"), "label": str(tmp_path / "label.tif")}
-    frames = pd.DataFrame([row | {"border": "", "page": 0}])
+    frames = pd.DataFrame([row | {"border": "", "page": 0, "channel": -1, "series": -1}])
     label = SQUARE * np.where(np.arange(40) < 20, 1, 2)
     said = np.where(SQUARE, 0.9, 0.0).astype(np.float32)
     answer = Cells(label, np.array([0.8, 0.3], np.float32)), Maps(said, None)
