@@ -38,12 +38,6 @@ STAGES = {
     "06_discuss": "about a minute",
 }
 NEEDS_LABELS = ("02_preprocess", "03_augment", "04_train")
-REFERENCE_SETTINGS = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "PYTHONHASHSEED": "0",
-    "CUDA_VISIBLE_DEVICES": "",
-}
 REFUSALS = (parameter_set.ParameterError, DataError, run_record.RunFolderError, StageFailed)
 
 

@@ -16,6 +16,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
 import pipeline  # noqa: E402  (this file is a script beside the package, not in it)
+from conductor.stage import REFERENCE_SETTINGS  # noqa: E402
 
 TIMING = ("papermill", "execution")
 
@@ -45,7 +46,7 @@ def stripped(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 def refresh() -> None:
     """Run, strip and copy."""
-    settings = {**os.environ, **pipeline.REFERENCE_SETTINGS, "PYTHONPATH": str(PROJECT)}
+    settings = {**os.environ, **REFERENCE_SETTINGS, "PYTHONPATH": str(PROJECT)}
     settings.pop("MPLBACKEND", None)  # with another backend no figure reaches the notebooks
     command = [sys.executable, "pipeline.py", "--parameters", "parameters/quick.yaml"]
     subprocess.run(command, cwd=PROJECT, env=settings, check=True)
