@@ -131,10 +131,11 @@ def largest_difference(new: str, old: str) -> float:
 
 
 def first_difference(new: str, old: str) -> str:
-    """The first line in which two texts differ."""
-    pairs = itertools.zip_longest(old.splitlines(), new.splitlines(), fillvalue="nothing")
-    before, after = next((a, b) for a, b in pairs if a != b)
-    return f"{' '.join(before.split())} stored, {' '.join(after.split())} now"
+    """The first line in which two texts differ, in more than spaces where there is one."""
+    texts = ([" ".join(line.split()) for line in text.splitlines()] for text in (old, new))
+    pairs = itertools.zip_longest(*texts, fillvalue="nothing")
+    before, after = next(((a, b) for a, b in pairs if a != b), ("spaces", "others"))
+    return f"{before} stored, {after} now"
 
 
 def compare_notebooks(found: Path, stored: Path) -> Comparison:
