@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -31,7 +31,9 @@ def stored_notebooks(project: Path) -> list[Path]:
     return [*stages, *project.glob("main.ipynb")]
 
 
-def execute_rest(layout: RunLayout, notebooks: Iterable[Path]) -> None:
+def execute_rest(
+    layout: RunLayout, notebooks: Iterable[Path], parameters: Mapping[str, object]
+) -> None:
     """Execute what is no stage of the pipeline on top of a run.
 
     Parameters
@@ -40,6 +42,8 @@ def execute_rest(layout: RunLayout, notebooks: Iterable[Path]) -> None:
         Receives the executed copies.
     notebooks : iterable of Path
         Those of which it has a copy are passed over.
+    parameters : mapping
+        Injected where it is not empty.
 
     Raises
     ------
@@ -50,7 +54,7 @@ def execute_rest(layout: RunLayout, notebooks: Iterable[Path]) -> None:
         executed = layout.notebooks / notebook.name
         if not executed.exists():
             print(f"{notebook.stem} (seconds)", flush=True)
-            execute_notebook(notebook, executed, {"run": str(layout.root)}, sys.stdout)
+            execute_notebook(notebook, executed, parameters, sys.stdout)
 
 
 def compare_run(layout: RunLayout, project: Path) -> list[Comparison]:
@@ -118,7 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             if not options.run:
                 run_anew(layout.root)
-            execute_rest(layout, stored_notebooks(PROJECT))
+            execute_rest(layout, stored_notebooks(PROJECT), {"run": str(layout.root)})
         except StageFailed as error:
             print(f"StageFailed: {error}", file=sys.stderr)
             return 1
