@@ -9,6 +9,8 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from conductor.stage import REFERENCE_SETTINGS
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
+DRIVER = "playwright"
 START_S, RUN_S = 60, 90
 
 
@@ -31,7 +34,7 @@ def lab(executed_copy: Path, tmp_path: Path) -> Iterator[str]:
     token = secrets.token_hex()
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
     command += ["--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"]
-    command += [f"--IdentityProvider.token={token}", "--LabApp.news_url="]
+    command += [f"--IdentityProvider.token={token}"]
     folders = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     folders += ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
     own = {name: str(tmp_path / name.lower()) for name in folders}
@@ -67,8 +70,9 @@ def wait_for(address: str, server: subprocess.Popen) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason=f"no browser: none of {', '.join(BROWSERS)} is found")
+@pytest.mark.skipif(find_spec(DRIVER) is None, reason=f"{DRIVER} is not installed: pip install it")
 def test_moving_a_slider_in_jupyterlab_changes_the_count(lab: str, tmp_path: Path) -> None:
-    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    driver = import_module(f"{DRIVER}.sync_api")
     options = ["--no-sandbox"] if os.geteuid() == 0 else []
     with driver.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=BROWSER, args=options)
