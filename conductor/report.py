@@ -5,6 +5,7 @@ import html
 import io
 import re
 import time
+from itertools import chain, repeat
 from pathlib import Path
 from string import Template
 from typing import NamedTuple
@@ -62,22 +63,16 @@ def formula(match: re.Match) -> str:
     )
 
 
-def figure_name(cell: NotebookNode) -> str:
-    """Name of the figure that a cell draws or shows, empty if it has none."""
-    found = FIGURE.findall(cell.source)
-    return found[-1] if found else ""
-
-
-def is_picture(output: NotebookNode) -> bool:
-    """Whether an output is a figure."""
-    return "image/png" in output.get("data", {})
+def pictures(cell: NotebookNode) -> list[tuple[NotebookNode, str]]:
+    """The figures among a cell's outputs, each with its name, empty if it has none."""
+    shown = [o for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
+    return list(zip(shown, chain(FIGURE.findall(cell.source), repeat(""))))
 
 
 def drawn_figures(notebooks: dict[str, NotebookNode]) -> set[str]:
     """Names of the figures that the stages show: the overview shows some of them again."""
     cells = (c for name, n in notebooks.items() if name != OVERVIEW for c in n.cells)
-    shown = {figure_name(c) for c in cells if any(map(is_picture, c.get("outputs", [])))}
-    return shown - {""}
+    return {name for cell in cells for _, name in pictures(cell)} - {""}
 
 
 def picture_html(png: str, name: str, elsewhere: bool) -> str:
@@ -123,8 +118,7 @@ def chapter(name: str, notebook: NotebookNode, elsewhere: set[str]) -> Chapter:
         if cell.cell_type == "markdown":
             cell.source = HEADING.sub(anchored, MATH.sub(formula, cell.source))
             continue
-        drawn = figure_name(cell)
-        for output in filter(is_picture, cell.get("outputs", [])):
+        for output, drawn in pictures(cell):
             page = picture_html(output.data["image/png"], drawn, drawn in elsewhere)
             output.data = nbformat.from_dict({"text/html": page})
         if cell.cell_type == "code":

@@ -80,6 +80,16 @@ def test_a_figure_of_a_stage_is_stored_once(layout: RunLayout) -> None:
     assert page.count('data-same="01_a"') == 1
 
 
+def test_two_figures_of_one_cell_keep_their_names(layout: RunLayout) -> None:
+    code = 'save_figure(f, layout.figures, "03_a", t)\nsave_figure(g, layout.figures, "03_b", t)'
+    path = layout.notebooks / "03_three.ipynb"
+    write_notebook(path, 3, code, [png(50), png(60), png(70)])
+    page = page_of(layout)
+    named = re.findall(r'<figure id="(03_.)"><img [^>]*base64,([^"]+)"', page)
+    assert named == [("03_a", png(50)), ("03_b", png(60))]
+    assert page.count("<figcaption>picture</figcaption>") == 1
+
+
 def test_an_overview_without_its_stages_keeps_its_pictures(layout: RunLayout) -> None:
     (layout.notebooks / "01_one.ipynb").unlink()
     page = page_of(layout)

@@ -9,7 +9,7 @@ import pytest
 from conductor import verify
 from conductor.compare import Comparison
 from conductor.stage import StageFailed
-from preprocess.layout import RunLayout
+from preprocess.layout import PROJECT, RunLayout
 
 GOOD = Comparison("01_a.csv", 4, 0, 0.001, "")
 
@@ -66,6 +66,14 @@ def test_a_new_figure_that_is_not_stored_is_found(run_folder: str, capsys) -> No
     shutil.copy(Path(run_folder) / "figures/01_a.csv", Path(run_folder) / "figures/09_b.csv")
     assert verify.main(["--run", run_folder]) == 1
     assert "missing in the stored files" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_real_run_agrees_with_what_is_stored(executed_copy: Path) -> None:
+    found = verify.compare_run(RunLayout(executed_copy / "runs" / "quick"), PROJECT)
+    apart = {comparison.file: comparison for comparison in found if not comparison.agrees}
+    apart.pop("07_look.ipynb")  # no stage of the pipeline, so that the run has no copy of it
+    assert apart == {}
 
 
 def test_nothing_compared_is_a_failure() -> None:
