@@ -66,7 +66,7 @@ def formula(match: re.Match) -> str:
 def pictures(cell: NotebookNode) -> list[tuple[NotebookNode, str]]:
     """The figures among a cell's outputs, each with its name, empty if it has none."""
     shown = [o for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
-    return list(zip(shown, chain(FIGURE.findall(cell.source), repeat(""))))
+    return list(zip(shown, chain(FIGURE.findall(cell.source), repeat("")), strict=False))
 
 
 def drawn_figures(notebooks: dict[str, NotebookNode]) -> set[str]:
