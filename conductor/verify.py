@@ -19,6 +19,7 @@ from pathlib import Path
 import pandas as pd
 
 from conductor.compare import Comparison, compare_notebooks, compare_tables
+from conductor.record import read_status
 from conductor.stage import REFERENCE_SETTINGS, StageFailed, execute_notebook
 from preprocess.layout import PROJECT, RunLayout, resolve
 
@@ -122,6 +123,8 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             if not options.run:
                 run_anew(layout.root)
+            elif read_status(layout.root).get("state") != "done":
+                raise StageFailed(f"{layout.root} holds no finished run; give another, or none")
             execute_rest(layout, stored_notebooks(PROJECT), {"run": str(layout.root)})
         except StageFailed as error:
             print(f"StageFailed: {error}", file=sys.stderr)

@@ -25,6 +25,7 @@ def project(tmp_path: Path, fixture_notebook) -> Path:
         nbformat.write(fixture_notebook("passes"), run.notebooks / Path(name).name)
     (root / "figures" / "01_a.csv").write_text("frame,area\nt01,12.5\n")
     shutil.copy(root / "figures" / "01_a.csv", run.figures)
+    run.status.write_text('{"state": "done"}')
     return root
 
 
@@ -90,6 +91,12 @@ def test_a_failed_run_is_a_failure(run_folder: str, monkeypatch, capsys) -> None
     monkeypatch.setattr(verify, "run_anew", fail)
     assert verify.main([]) == 1
     assert "ended with code 1" in capsys.readouterr().err
+
+
+def test_an_unfinished_run_is_refused(run_folder: str, capsys) -> None:
+    RunLayout(Path(run_folder)).status.write_text('{"state": "failed"}')
+    assert verify.main(["--run", run_folder]) == 1
+    assert "holds no finished run" in capsys.readouterr().err
 
 
 def test_what_is_no_stage_is_executed_on_top_of_the_run(
