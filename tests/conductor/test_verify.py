@@ -93,6 +93,18 @@ def test_a_failed_run_is_a_failure(run_folder: str, monkeypatch, capsys) -> None
     assert "ended with code 1" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("ending", "code"), [("", 0), ("sys.exit(3)", 1)])
+def test_without_a_run_the_pipeline_runs_anew(
+    ending: str, code: int, project: Path, run_folder: str, capsys
+) -> None:
+    lines = ["import shutil, sys", f"shutil.copytree({run_folder!r}, sys.argv[-1])", ending]
+    (project / "pipeline.py").write_text("\n".join(lines))
+    assert verify.main([]) == code
+    printed = capsys.readouterr()
+    assert ("3 of 3 files agree" in printed.out) == (code == 0)
+    assert ("ended with code 3" in printed.err) == (code == 1)
+
+
 def test_an_unfinished_run_is_refused(run_folder: str, capsys) -> None:
     RunLayout(Path(run_folder)).status.write_text('{"state": "failed"}')
     assert verify.main(["--run", run_folder]) == 1
