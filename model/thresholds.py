@@ -11,8 +11,7 @@ from model.inference import Segmenter
 from model.metrics import score_frame
 from model.representation import Cells, Decoding, decode
 from model.unet import Maps
-from preprocess.frames import read_cells
-from preprocess.tiff import read_image
+from preprocess.frames import read_cells, read_recorded
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def map_frame(segmenter: Segmenter, row: pd.Series, cell_diameter_px: float = na
     cell_diameter_px : float
         See `model.inference.Segmenter.zoom`.
     """
-    image = read_image(row.image, row.page)
+    image = read_recorded(row)
     maps = segmenter.maps(image, segmenter.zoom(row.pixel_size_um, cell_diameter_px))
     decoding = Decoding(**segmenter.info["decoding"])
     truth, annotated = read_cells(row) if row.label else (None, None)

@@ -60,8 +60,8 @@ def test_the_net_runs_once_a_frame(frame, monkeypatch) -> None:
             self.runs += 1
             return frame.maps
 
-    monkeypatch.setattr(thresholds, "read_image", lambda path, page: frame.image)
-    row = pd.Series({"image": "a.tif", "page": 0, "label": "", "pixel_size_um": 0.5})
+    monkeypatch.setattr(thresholds, "read_recorded", lambda row: frame.image)
+    row = pd.Series({"label": "", "pixel_size_um": 0.5})
     net = OnlyOnce()
     mapped = thresholds.map_frame(net, row)
     score_thresholds(mapped, [(0.5, 0.0), (0.8, 0.0), (0.5, 0.9)])
