@@ -12,7 +12,7 @@ IN := $(VENV)/bin
 OPTIONS := --parameters "$(PARAMETERS)" $(if $(DATA),--data "$(DATA)") $(if $(RUN),--run "$(RUN)") $(foreach pair,$(SET),-p "$(pair)")
 
 .DEFAULT_GOAL := help
-.PHONY: help run check t98g test lab refresh clean
+.PHONY: help run check t98g test verify lab refresh clean
 
 help:
 	@echo "make run                    the whole study, from frames to report; with your own:"
@@ -20,6 +20,7 @@ help:
 	@echo "make check DATA=folder      is this data set fit to use? lists every offender"
 	@echo "make t98g                   fetch 50 real frames with outlines into T98G/ (108 MB)"
 	@echo "make test                   all tests, at most 15 minutes on 2 cores"
+	@echo "make verify                 run anew and compare every stored number and table: one table"
 	@echo "make lab                    JupyterLab on the notebooks"
 	@echo "make refresh                rewrite the stored outputs and figures/ from the default data"
 	@echo "make clean                  remove .venv, caches and the simulated frames; runs/ stays"
@@ -44,6 +45,10 @@ t98g: $(STAMP)
 test: $(STAMP)
 	@echo "Testing: at most 15 minutes on 2 cores."
 	@$(IN)/python -m pytest
+
+verify: $(STAMP)
+	@echo "Running everything anew at parameters/quick.yaml: about 5 minutes on 2 cores."
+	@$(IN)/python -m conductor.verify
 
 lab: $(STAMP)
 	@$(IN)/jupyter lab --KernelManager.transport_encryption=auto main.ipynb

@@ -19,11 +19,11 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 
-import nbconvert
 import yaml
 
 from conductor import parameters as parameter_set
 from conductor import record as run_record
+from conductor.report import write_report
 from conductor.stage import StageFailed, execute_notebook
 from preprocess.check import DataError, check_data, list_frames, require_fit
 from preprocess.layout import PROJECT, SPLITS, RunLayout, resolve
@@ -40,12 +40,6 @@ STAGES = {
     "06_discuss": "about a minute",
 }
 NEEDS_LABELS = ("02_preprocess", "03_augment", "04_train")
-REFERENCE_SETTINGS = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "PYTHONHASHSEED": "0",
-    "CUDA_VISIBLE_DEVICES": "",
-}
 REFUSALS = (parameter_set.ParameterError, DataError, run_record.RunFolderError, StageFailed)
 
 
@@ -159,7 +153,7 @@ def run(parameters: Mapping[str, object], with_main: bool = True) -> RunLayout:
     parameters : mapping
         A complete set, as from `read_parameters`.
     with_main : bool
-        End with main.ipynb and report.html.
+        End with main.ipynb.
 
     Returns
     -------
@@ -188,8 +182,7 @@ def run(parameters: Mapping[str, object], with_main: bool = True) -> RunLayout:
             _run_stages([*stages, "main"] if with_main else stages, parameters, layout, record)
             if data == DEFAULT_DATA:
                 _copy_to_default_data(layout)
-            if with_main:
-                write_report(layout)
+            write_report(layout)
         except BaseException as error:
             record.log(traceback.format_exc())
             record.update(state="failed", reason=str(error) or type(error).__name__)
@@ -226,13 +219,6 @@ def _copy_to_default_data(layout: RunLayout) -> None:
         target = DEFAULT_DATA / source.name
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(source, target)
-
-
-def write_report(layout: RunLayout) -> None:
-    """The run's main page as one HTML file, pictures inside, code left out."""
-    exporter = nbconvert.HTMLExporter(exclude_input=True, exclude_output_prompt=True)
-    html, _ = exporter.from_filename(str(layout.notebooks / "main.ipynb"))
-    layout.report.write_text(html, encoding="utf-8")
 
 
 def ensure_run(

@@ -17,6 +17,13 @@ AUTOSAVE_S = 5
 # The kernel warns on the console where others on this machine could read what it prints.
 ENCRYPTED = Config({"KernelManager": {"transport_encryption": "auto"}})
 ERROR_LINES = 8
+# Environment in which outputs are made and compared: equal on every machine of a kind.
+REFERENCE_SETTINGS = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "PYTHONHASHSEED": "0",
+    "CUDA_VISIBLE_DEVICES": "",
+}
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 

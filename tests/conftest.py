@@ -15,7 +15,7 @@ import pytest
 os.environ.update({"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"})
 os.environ.pop("MPLBACKEND", None)
 
-import pipeline  # noqa: E402
+from conductor.stage import REFERENCE_SETTINGS  # noqa: E402
 
 matplotlib.use("Agg")  # in this process alone: MPLBACKEND would take the figures from the kernels
 
@@ -33,7 +33,7 @@ NBVAL = [
 
 def reference_environment(root: Path) -> dict[str, str]:
     """Environment of a process whose outputs are compared, importing the packages of `root`."""
-    return {**os.environ, **pipeline.REFERENCE_SETTINGS, "PYTHONPATH": str(root)}
+    return {**os.environ, **REFERENCE_SETTINGS, "PYTHONPATH": str(root)}
 
 
 def run_nbval(notebook: Path, root: Path, *options: str) -> subprocess.CompletedProcess[str]:

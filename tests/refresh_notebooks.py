@@ -16,8 +16,11 @@ PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
 import pipeline  # noqa: E402  (this file is a script beside the package, not in it)
+from conductor.stage import REFERENCE_SETTINGS  # noqa: E402
+from conductor.verify import execute_rest, stored_notebooks  # noqa: E402
 
 TIMING = ("papermill", "execution")
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def stripped(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -33,6 +36,8 @@ def stripped(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     clean.metadata.pop("widgets", None)
     for cell in clean.cells:
         cell.metadata = {k: v for k, v in cell.metadata.items() if k not in TIMING}
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(WIDGET, None)  # without a kernel there is nothing to move
         if not cell.metadata.get("tags", True):
             del cell.metadata["tags"]  # papermill gives every cell an empty list
         if "injected-parameters" in cell.metadata.get("tags", []):
@@ -45,15 +50,16 @@ def stripped(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 def refresh() -> None:
     """Run, strip and copy."""
-    settings = {**os.environ, **pipeline.REFERENCE_SETTINGS, "PYTHONPATH": str(PROJECT)}
-    settings.pop("MPLBACKEND", None)  # with another backend no figure reaches the notebooks
+    os.environ.update(REFERENCE_SETTINGS, PYTHONPATH=str(PROJECT))
+    os.environ.pop("MPLBACKEND", None)  # with another backend no figure reaches the notebooks
     command = [sys.executable, "pipeline.py", "--parameters", "parameters/quick.yaml"]
-    subprocess.run(command, cwd=PROJECT, env=settings, check=True)
+    subprocess.run(command, cwd=PROJECT, check=True)
     run = pipeline.RunLayout(
         pipeline.resolve(pipeline.read_parameters("parameters/quick.yaml")["run"])
     )
-    for stage in [*pipeline.STAGES, "main"]:
-        target = pipeline.notebook_path(stage)
+    notebooks = stored_notebooks(PROJECT)
+    execute_rest(run, notebooks, {})
+    for target in notebooks:
         executed = nbformat.read(run.notebooks / target.name, as_version=4)
         nbformat.write(stripped(executed), target)
     figures = PROJECT / "figures"
