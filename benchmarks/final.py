@@ -11,6 +11,7 @@ the folders of true and of predicted labels and prints JSON; otherwise the proje
 import argparse
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -47,9 +48,11 @@ def mean_scores(frames: pd.DataFrame, masks: Path, scorer: Path | None) -> dict[
     """Mean scores over frames."""
     if scorer is None:
         return score_masks(frames, masks)[SCORES].mean().to_dict()
-    truth = Path(frames.label.iloc[0]).parent
-    command = [sys.executable, str(scorer), str(truth), str(masks), "--json"]
-    answer = subprocess.run(command, check=True, capture_output=True, text=True)
+    with TemporaryDirectory() as truth:
+        for frame in frames.itertuples():
+            shutil.copy(frame.label, Path(truth) / f"{frame.name}.tif")
+        command = [sys.executable, str(scorer), truth, str(masks), "--json"]
+        answer = subprocess.run(command, check=True, capture_output=True, text=True)
     return {name: json.loads(answer.stdout)["mean"][name] for name in SCORES}
 
 
@@ -59,9 +62,12 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--name", required=True, help="what the model is, in two or three words")
     parser.add_argument("--data", type=Path, required=True, help="data set with a split `test`")
+    parser.add_argument("--frames", nargs="+", help="names of test frames; all by default")
     parser.add_argument("--scorer", type=Path, help="program that scores two folders of labels")
     options = parser.parse_args()
     frames = list_frames(options.data).query("split == 'test' and label != ''")
+    if options.frames:
+        frames = frames[frames.name.isin(options.frames)]
     segmenter = Segmenter.load(options.model)
     with TemporaryDirectory() as masks:
         write_masks(segmenter, frames, Path(masks))

@@ -43,9 +43,9 @@ class Decoding:
         cells.
     """
 
-    foreground: float = 0.55
+    foreground: float = 0.5
     steps: int = 100
-    confidence: float = 0.6
+    confidence: float = 0.45
     smallest_cell: float = 50
 
 
