@@ -212,6 +212,19 @@ def agreement(label: np.ndarray, flow: np.ndarray) -> np.ndarray:
     return np.clip(mean, 0, 1).astype(np.float32)
 
 
+def surest(confidence: np.ndarray, decoding: Decoding) -> np.ndarray:
+    """Which cells of a frame are sure enough beside its surest quarter, (K,) bool.
+
+    Parameters
+    ----------
+    confidence : (K,) float ndarray, [0, 1]
+    decoding : Decoding
+    """
+    if not len(confidence):
+        return np.zeros(0, bool)
+    return confidence >= decoding.confidence * np.percentile(confidence, 75)
+
+
 def decode(maps: Maps, decoding: Decoding = Decoding()) -> Cells:
     """One label per cell from predicted maps.
 
@@ -237,6 +250,6 @@ def decode(maps: Maps, decoding: Decoding = Decoding()) -> Cells:
         return Cells(np.zeros(foreground.shape, np.int32), agreed)
     fine = grow(resize_label(cells, foreground.shape), mask, 2 * side)
     confidence = agreed * _mean_by_cell(foreground, fine, len(agreed))
-    sure = confidence >= decoding.confidence * np.percentile(confidence, 75)
+    sure = surest(confidence, decoding)
     number = np.append(0, np.where(sure, np.cumsum(sure), 0))  # 1 .. K for those that stay
     return Cells(number[fine].astype(np.int32), confidence[sure].astype(np.float32))
