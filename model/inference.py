@@ -20,8 +20,8 @@ from model.unet import Maps, UNet
 from preprocess.normalize import Normalization, normalize, resize_image
 
 WHOLE = 2**22  # pixels of the largest image that the net is given whole
-CORE = 1536  # side of the cores of tiles [px]
-MARGIN = 256  # how far tiles reach beyond them [px]; a net of depth 4 and block 2 sees 192 px far
+CORE = 1664  # side of the cores of tiles [px]
+MARGIN = 192  # how far tiles reach beyond them [px]: as far as a net of depth 4 and block 2 sees
 
 
 def fold_batch_norm(net: UNet) -> UNet:
