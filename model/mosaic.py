@@ -19,6 +19,7 @@ from model.tiles import Tile, tiles
 from preprocess.large import mapped_image, mapped_label, write_large_label
 from preprocess.normalize import Normalization, intensity_limits
 
+LARGE = 2**23  # pixels of the frames that are better segmented as mosaics
 CORE = 1536  # side of the cores of blocks, at the resolution of the net [px]
 MARGIN = 256  # how far blocks reach beyond them: half a cell, and what the net sees around it [px]
 SLACK = 8  # a centre may lie so much elsewhere in the next block [px]
