@@ -33,7 +33,7 @@ from torch.utils.data import DataLoader
 from benchmarks.experiments import BASE, SCORES, loaded
 from benchmarks.held_out import TRIPLES, labelled_frames, split_of
 from benchmarks.timing import (
-    Plain,
+    PLAIN,
     machine,
     matrix_rate,
     median_seconds,
@@ -74,7 +74,7 @@ def matrix() -> Rows:
 
 def step() -> Rows:
     """A training step as it is made, and as a plain loop makes it."""
-    config, compute = TrainingConfig(), choose()
+    config, compute = TrainingConfig(), choose(training=True)
     sequence = simulate_sequence(1, 1)
     label = sequence.labels[0].astype(np.int32)
     frame = Frame("simulated", normalize(sequence.images[0]), label, border_weight(label))
@@ -105,7 +105,7 @@ def frame() -> Rows:
     """One frame from file to file."""
     segmenter = Segmenter.load(SHIPPED_MODEL)
     net, info = load_model(SHIPPED_MODEL)
-    plain = Segmenter(net, info, Plain())
+    plain = Segmenter(net, info, PLAIN)
     classic = UNet(UNetConfig(width=64, depth=4, block=1)).eval()
     with TemporaryDirectory() as folder:
         source, target = Path(folder, "frame.tif"), Path(folder, "cells.tif")
@@ -114,8 +114,8 @@ def frame() -> Rows:
         ours = median_seconds(lambda: segment_file(segmenter, source, target), 7)
         same = median_seconds(lambda: segment_file(plain, source, target), 3)
     maps = median_seconds(lambda: predict_maps(segmenter.net, image, segmenter.compute), 7)
-    same_maps = median_seconds(lambda: predict_maps(net, image, Plain()), 3)
-    wide = median_seconds(lambda: predict_maps(classic, image, Plain()), 1) + ours - maps
+    same_maps = median_seconds(lambda: predict_maps(net, image, PLAIN), 3)
+    wide = median_seconds(lambda: predict_maps(classic, image, PLAIN), 1) + ours - maps
     yield "frame", ours, "s"
     yield "frame, of it the net", maps, "s"
     yield "frame, the same net plain", same, "s"

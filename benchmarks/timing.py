@@ -6,7 +6,6 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -18,20 +17,8 @@ from model.unet import UNet
 SIDE = 3072  # of the matrices whose product is timed
 
 
-@dataclass(frozen=True)
-class Plain(Compute):
-    """float32 with the channels first in memory: what torch does where nothing is asked of it."""
-
-    device: str = "cpu"
-    dtype: torch.dtype = torch.float32
-
-    def place(self, tensor: torch.Tensor) -> torch.Tensor:
-        """A tensor in rows."""
-        return tensor.contiguous()
-
-    def place_net(self, net: torch.nn.Module) -> torch.nn.Module:
-        """The net in rows."""
-        return net.to(memory_format=torch.contiguous_format)
+# float32 with the channels first in memory: what torch does where nothing is asked of it.
+PLAIN = Compute("cpu", torch.float32, torch.contiguous_format)
 
 
 def machine() -> str:

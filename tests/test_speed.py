@@ -29,16 +29,6 @@ def test_the_median_leaves_the_first_call_out(monkeypatch):
     assert len(calls) == 4
 
 
-def test_plain_means_float32_in_rows():
-    plain = timing.Plain()
-    x = torch.zeros(2, 3, 4, 5).to(memory_format=torch.channels_last)
-    assert plain.place(x).is_contiguous()
-    net = plain.place_net(nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last))
-    assert net.weight.is_contiguous()
-    with plain.autocast():
-        assert net(x).dtype == torch.float32
-
-
 def test_memory_that_a_program_fills_is_seen(tmp_path):
     program = "import time; a = bytearray(300_000_000); time.sleep(0.2); print('done')"
     output, peak = timing.run_watched([sys.executable, "-c", program], tmp_path)
@@ -83,7 +73,7 @@ def test_a_frame_is_segmented_from_file_to_file_whole_or_as_a_mosaic(tmp_path, l
     net = UNet(UNetConfig(width=4, depth=2)).eval()
     image = np.random.default_rng(0).integers(0, 60_000, (40, 64)).astype(np.uint16)
     write_tiff(tmp_path / "a.tif", image)
-    speed.segment_file(Segmenter(net, info, timing.Plain()), tmp_path / "a.tif", tmp_path / "b.tif")
+    speed.segment_file(Segmenter(net, info, timing.PLAIN), tmp_path / "a.tif", tmp_path / "b.tif")
     label = read_label(tmp_path / "b.tif")
     assert label.shape == (40, 64) and label.max() > 0
     with tifffile.TiffFile(tmp_path / "b.tif") as file:
