@@ -19,9 +19,9 @@ from model.tiles import tiles
 from model.unet import Maps, UNet
 from preprocess.normalize import Normalization, normalize, resize_image
 
-WHOLE = 2**22  # pixels of the largest image that the net is given whole
 CORE = 1664  # side of the cores of tiles [px]
 MARGIN = 192  # how far tiles reach beyond them [px]: as far as a net of depth 4 and block 2 sees
+WHOLE = (CORE + 2 * MARGIN + 64) ** 2  # pixels of the largest image that the net is given whole
 
 
 def fold_batch_norm(net: UNet) -> UNet:

@@ -1,8 +1,8 @@
 """Cells of frames too large for memory, read and written in pieces.
 
 A mosaic is looked at in overlapping blocks. A cell belongs to the block whose core holds its
-centre, where the block shows the cell and its surroundings whole; it is judged beside all cells of
-the mosaic, as in a frame.
+centre; there it is seen whole, unless it is longer than 380 px at the resolution of the net. It is
+judged beside all cells of the mosaic, as in a frame.
 """
 
 from collections.abc import Iterator
@@ -13,15 +13,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from model.inference import Segmenter
+from model.inference import CORE, MARGIN, Segmenter
 from model.representation import Cells, Decoding, decode, surest
 from model.tiles import Tile, tiles
 from preprocess.large import mapped_image, mapped_label, write_large_label
 from preprocess.normalize import Normalization, intensity_limits
 
 LARGE = 2**23  # pixels of the frames that are better segmented as mosaics
-CORE = 1536  # side of the cores of blocks, at the resolution of the net [px]
-MARGIN = 256  # how far blocks reach beyond them: half a cell, and what the net sees around it [px]
 SLACK = 8  # a centre may lie so much elsewhere in the next block [px]
 
 

@@ -98,6 +98,20 @@ def test_a_frame_becomes_cells_of_its_own_size(net, tmp_path, shape):
     np.testing.assert_array_equal(again.label, segmenter.segment(eight_bits)[0].label)
 
 
+def test_bfloat16_says_nearly_the_same(net, tmp_path):
+    save_model(tmp_path / "model.pth", net, INFO)
+    frame = np.random.default_rng(0).integers(0, 60_000, (45, 60)).astype(np.uint16)
+    exact, rough = (
+        Segmenter.load(tmp_path / "model.pth", precision, "cpu")
+        for precision in ("float32", "bfloat16")
+    )
+    assert {p.dtype for p in rough.net.parameters()} == {torch.bfloat16}
+    maps, near = exact.maps(frame), rough.maps(frame)
+    assert near.foreground.dtype == near.flow.dtype == np.float32
+    np.testing.assert_allclose(near.foreground, maps.foreground, atol=0.02)
+    np.testing.assert_allclose(near.flow, maps.flow, atol=0.05)
+
+
 def test_thresholds_come_with_the_weights(net):
     strict = INFO | {"decoding": INFO["decoding"] | {"foreground": 0.999}}
     frame = np.random.default_rng(0).integers(0, 255, (45, 60)).astype(np.uint8)
