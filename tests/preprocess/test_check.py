@@ -185,8 +185,8 @@ def test_case_01_folder_missing_or_empty(tmp_path: Path, there: bool) -> None:
 
 def test_case_01_a_folder_of_other_images_says_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
-    (tmp_path / "images" / "a.png").touch()
-    with pytest.raises(DataError, match=r"has no frames; .* found 1 \.png$"):
+    (tmp_path / "images" / "a.jpg").touch()
+    with pytest.raises(DataError, match=r"has no frames; .* found 1 \.jpg$"):
         list_frames(tmp_path)
 
 
