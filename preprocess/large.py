@@ -10,16 +10,18 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import tifffile
 
-from preprocess.damage import TiffError, opened, require_whole
-from preprocess.header import is_white_zero
-from preprocess.tiff import atomic_path, read_header
+from preprocess.damage import AGAIN, TiffError, opened, require_whole
+from preprocess.header import Selection, is_white_zero, planes_of
+from preprocess.tiff import atomic_path
 
 TILE = 512  # side of the tiles of a written TIFF [px]
 CLASSIC = 2**32 - 2**25  # bytes that a TIFF can hold without being a BigTIFF
 
 
 @contextmanager
-def mapped_image(path: Path, page: int, folder: Path) -> Iterator[np.memmap]:
+def mapped_image(
+    path: Path, page: int, folder: Path, selection: Selection = Selection()
+) -> Iterator[np.memmap]:
     """One frame as `preprocess.tiff.read_image` gives it, unpacked into a temporary file.
 
     Parameters
@@ -29,6 +31,8 @@ def mapped_image(path: Path, page: int, folder: Path) -> Iterator[np.memmap]:
         Which page of a stack, from 0.
     folder : Path
         Where the temporary file lies; it needs as many bytes as the frame has uncompressed.
+    selection : Selection
+        Which channel and series; see `preprocess.header.Selection`.
 
     Yields
     ------
@@ -41,15 +45,20 @@ def mapped_image(path: Path, page: int, folder: Path) -> Iterator[np.memmap]:
         If the page is damaged or is not a single-channel picture.
     """
     path = Path(path)
-    read_header(path)
     with TemporaryDirectory(prefix=f".{path.name}.", dir=folder) as scratch:
         with opened(path) as file:
-            require_whole(path, file, page)
-            tags = file.pages[page].keyframe
+            planes = planes_of(path, file, selection)
+            if page >= len(planes.numbers):
+                raise TiffError(path, f"{len(planes.numbers)} pages", f"page {page}", AGAIN)
+            plane = planes.series[int(planes.numbers[page])]
+            require_whole(path, plane)
+            tags = plane.keyframe
             if tags.photometric == tifffile.PHOTOMETRIC.PALETTE or tags.dtype.kind not in "uif":
                 remedy = "convert it to grey scale (ImageJ: Image > Type > 16-bit)"
                 raise TiffError(path, "a palette or mask", "intensities", remedy)
-            image = file.pages[page].asarray(out=f"{scratch}/image")
+            image = plane.asarray(out=f"{scratch}/image")
+            if planes.sample >= 0:
+                image = np.moveaxis(image, tags.axes.index("S"), 0)[planes.sample]
             if is_white_zero(tags):
                 turn = np.negative if image.dtype.kind == "f" else np.invert
                 turn(image, out=image)
