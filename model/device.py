@@ -17,34 +17,43 @@ class Compute:
     device : str
         "cpu" or "cuda".
     dtype : torch.dtype
-        Number format of the matrix products; weights stay float32.
+        Number format of the matrix products; in training weights stay float32.
+    memory_format : torch.memory_format
+        How the four axes of a tensor lie in memory.
     """
 
     device: str
     dtype: torch.dtype
+    memory_format: torch.memory_format = torch.channels_last
 
     def autocast(self) -> AbstractContextManager:
         """Context in which convolutions run in `dtype`."""
         return torch.autocast(self.device, dtype=self.dtype, enabled=self.dtype != torch.float32)
 
     def place(self, tensor: torch.Tensor) -> torch.Tensor:
-        """A (N, C, H, W) tensor on the device, channels last in memory."""
-        return tensor.to(self.device, memory_format=torch.channels_last)
+        """A (N, C, H, W) tensor on the device, in the memory format."""
+        return tensor.to(self.device, memory_format=self.memory_format)
 
     def place_net(self, net: torch.nn.Module) -> torch.nn.Module:
-        """The net itself, moved to the device, channels last in memory."""
-        return net.to(self.device, memory_format=torch.channels_last)
+        """The net itself, moved to the device, in the memory format."""
+        return net.to(self.device, memory_format=self.memory_format)
+
+
+def has_wide_vectors() -> bool:
+    """Whether this processor has AVX-512."""
+    return torch.backends.cpu.get_cpu_capability() == "AVX512"
 
 
 def has_fast_bfloat16() -> bool:
     """Whether this processor multiplies bfloat16 in hardware (AVX512-BF16 or AMX)."""
-    return torch.backends.cpu.get_cpu_capability() == "AVX512" and bool(
-        torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    )
+    return has_wide_vectors() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def choose(precision: str = "auto", device: str = "auto") -> Compute:
-    """Pick device and number format.
+def choose(precision: str = "auto", device: str = "auto", training: bool = False) -> Compute:
+    """Pick device, number format and memory format.
+
+    Channels last in memory are faster, but for gradients on processors without AVX-512: there a
+    training step of `model.unet.UNet` takes 1.5 times as long.
 
     Parameters
     ----------
@@ -52,6 +61,8 @@ def choose(precision: str = "auto", device: str = "auto") -> Compute:
         "auto" takes bfloat16 where the hardware has it. Reference numbers are float32.
     device : {"auto", "cpu", "cuda"}
         "auto" takes a CUDA device where there is one.
+    training : bool
+        Whether gradients are computed.
 
     Raises
     ------
@@ -69,4 +80,6 @@ def choose(precision: str = "auto", device: str = "auto") -> Compute:
     if precision == "auto":
         fast = torch.cuda.is_bf16_supported() if device == "cuda" else has_fast_bfloat16()
         precision = "bfloat16" if fast else "float32"
-    return Compute(device, getattr(torch, precision))
+    in_rows = training and device == "cpu" and not has_wide_vectors()
+    memory_format = torch.contiguous_format if in_rows else torch.channels_last
+    return Compute(device, getattr(torch, precision), memory_format)

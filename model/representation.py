@@ -15,7 +15,7 @@ import torch
 from scipy import ndimage
 from skimage.measure import label as connected_components
 from skimage.morphology import remove_small_holes
-from skimage.segmentation import expand_labels, relabel_sequential
+from skimage.segmentation import relabel_sequential
 from torch.nn import functional
 
 from model.unet import Maps
@@ -23,6 +23,8 @@ from preprocess.flow import flow_field
 from preprocess.normalize import resize_label
 
 TOUCHING = np.ones((3, 3))  # diagonal neighbours touch
+MERGE_STEPS = 10  # after so many steps, particles that have met go on as one
+MERGE_GRAIN = 8  # they have met where they lie in the same fraction of a pixel
 
 
 @dataclass(frozen=True)
@@ -109,11 +111,57 @@ def follow(inside: np.ndarray, flow: np.ndarray, steps: int) -> np.ndarray:
     size = torch.tensor(inside.shape[::-1])
     field = torch.from_numpy(np.ascontiguousarray(flow[::-1]))[None]  # (1, 2, h, w), x before y
     places = torch.from_numpy(np.argwhere(inside)[:, ::-1].astype(np.float32))  # (K, 2)
-    for _ in range(steps):
+    owner = np.arange(len(places))
+    for step in range(1, steps + 1):
         grid = ((2 * places + 1) / size - 1)[None, None]  # (1, 1, K, 2)
         shift = functional.grid_sample(field, grid, padding_mode="border", align_corners=False)
         places = (places + shift[0, :, 0].T).clamp(torch.zeros(2), size - 1)
-    return places.round().long().numpy()[:, ::-1].T
+        if step % MERGE_STEPS == 0:
+            x, y = (places * MERGE_GRAIN).round().long().numpy().T
+            key = y * (inside.shape[1] * MERGE_GRAIN) + x
+            _, first, same = np.unique(key, return_index=True, return_inverse=True)
+            places, owner = places[first], same[owner]
+    return places.round().long().numpy()[owner, ::-1].T
+
+
+def grow(label: np.ndarray, mask: np.ndarray, distance: float) -> np.ndarray:
+    """Labels that take in the pixels of a mask near them.
+
+    The same as `skimage.segmentation.expand_labels` times the mask, but for pixels equally near to
+    two labels, and faster by far where few pixels are to be filled.
+
+    Parameters
+    ----------
+    label : (H, W) int32 ndarray
+        0 = background.
+    mask : (H, W) bool ndarray
+    distance : float
+        Farthest pixels to take in [px].
+
+    Returns
+    -------
+    (H, W) int32 ndarray
+        0 outside the mask.
+    """
+    reach = int(distance)
+    padded = np.pad(label, reach)
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].reshape(2, -1)
+    far = np.hypot(y, x)
+    nearest_first = [i for i in np.argsort(far, kind="stable") if 0 < far[i] <= distance]
+    grown = padded.ravel().copy()
+    rows, columns = np.nonzero(mask & (label == 0))
+    empty = (rows + reach) * padded.shape[1] + columns + reach
+    for shift in (y * padded.shape[1] + x)[nearest_first]:
+        grown[empty] = padded.ravel()[empty + shift]
+        empty = empty[grown[empty] == 0]
+    inner = tuple(slice(reach, reach + size) for size in label.shape)
+    return grown.reshape(padded.shape)[inner] * mask
+
+
+def _mean_by_cell(values: np.ndarray, label: np.ndarray, count: int) -> np.ndarray:
+    """Mean value of cells 1 .. K of a label image, each of at least a pixel, (K,)."""
+    total = np.bincount(label.ravel(), values.ravel(), count + 1)
+    return (total / np.maximum(np.bincount(label.ravel(), minlength=count + 1), 1))[1:]
 
 
 def _gather(inside: np.ndarray, flow: np.ndarray, steps: int) -> np.ndarray:
@@ -127,7 +175,7 @@ def _gather(inside: np.ndarray, flow: np.ndarray, steps: int) -> np.ndarray:
     meetings = ndimage.label(ndimage.gaussian_filter(density, 1) > 1, TOUCHING)[0]
     label = np.zeros(inside.shape, np.int32)
     label[inside] = meetings[tuple(ends)]
-    return expand_labels(label, 3) * inside  # particles that got lost go with their neighbours
+    return grow(label, inside, 3)  # particles that got lost go with their neighbours
 
 
 def _largest_pieces(label: np.ndarray, smallest: float) -> np.ndarray:
@@ -160,8 +208,21 @@ def agreement(label: np.ndarray, flow: np.ndarray) -> np.ndarray:
     (K,) float32 ndarray, [0, 1]
     """
     product = (flow_field(label) * flow).sum(0)
-    ids = np.arange(1, label.max() + 1)
-    return np.clip(ndimage.mean(product, label, ids), 0, 1).astype(np.float32)
+    mean = _mean_by_cell(product, label, label.max())
+    return np.clip(mean, 0, 1).astype(np.float32)
+
+
+def surest(confidence: np.ndarray, decoding: Decoding) -> np.ndarray:
+    """Which cells of a frame are sure enough beside its surest quarter, (K,) bool.
+
+    Parameters
+    ----------
+    confidence : (K,) float ndarray, [0, 1]
+    decoding : Decoding
+    """
+    if not len(confidence):
+        return np.zeros(0, bool)
+    return confidence >= decoding.confidence * np.percentile(confidence, 75)
 
 
 def decode(maps: Maps, decoding: Decoding = Decoding()) -> Cells:
@@ -187,8 +248,8 @@ def decode(maps: Maps, decoding: Decoding = Decoding()) -> Cells:
     agreed = agreement(cells, flow)  # (K,)
     if not len(agreed):
         return Cells(np.zeros(foreground.shape, np.int32), agreed)
-    fine = expand_labels(resize_label(cells, foreground.shape), 2 * side) * mask
-    confidence = agreed * ndimage.mean(foreground, fine, np.arange(1, len(agreed) + 1))
-    sure = confidence >= decoding.confidence * np.percentile(confidence, 75)
+    fine = grow(resize_label(cells, foreground.shape), mask, 2 * side)
+    confidence = agreed * _mean_by_cell(foreground, fine, len(agreed))
+    sure = surest(confidence, decoding)
     number = np.append(0, np.where(sure, np.cumsum(sure), 0))  # 1 .. K for those that stay
     return Cells(number[fine].astype(np.int32), confidence[sure].astype(np.float32))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from torch.nn import functional
-from torchvision.transforms import v2
+from torchvision.transforms.v2.functional import gaussian_blur
 
 from preprocess.frames import Frame
 
@@ -108,9 +108,11 @@ def random_warp(size: int, shift: float, spacing: int = 64) -> torch.Tensor:
     return functional.interpolate(coarse, (size, size), mode="bicubic", align_corners=True)[0]
 
 
-def _sample(values: np.ndarray, places: torch.Tensor, mode: str) -> torch.Tensor:
-    """Values (C, H, W) read at places (2, P, Q) [row, column; in frames], mirrored outside."""
-    grid = (2 * places - 1).flip(0).permute(1, 2, 0)[None]  # (1, P, Q, 2), x before y
+def _sample(values: np.ndarray, grid: torch.Tensor, mode: str) -> torch.Tensor:
+    """Values (C, H, W) read at places (1, P, Q, 2), (C, P, Q), mirrored outside.
+
+    Places are x before y, from -1 to 1 over the frame.
+    """
     field = torch.from_numpy(np.asarray(values, np.float32))[None]  # labels below 2**24 are exact
     return functional.grid_sample(field, grid, mode, "reflection", align_corners=False)[0]
 
@@ -138,12 +140,19 @@ def cut_patch(
     """
     shape = torch.tensor(frame.image.shape)[:, None, None]
     places = (torch.tensor(center)[:, None, None] + offsets) / shape  # (2, size, size)
-    coarse = functional.avg_pool2d(places, round(frame.image.shape[0] / flow.shape[1]))
+    block = round(frame.image.shape[0] / flow.shape[1])
+    coarse = (
+        sum(places[:, row::block, column::block] for row in range(block) for column in range(block))
+        / block**2
+    )  # (2, size / f, size / f)
     mirrored = 1 - 2 * (coarse.floor() % 2)  # -1 where a mirror image turns the direction round
+    fine, coarse = (
+        torch.stack((2 * p[1] - 1, 2 * p[0] - 1), dim=-1)[None] for p in (places, coarse)
+    )
     return {
-        "image": _sample(frame.image[None], places, "bilinear"),
-        "label": _sample(frame.label[None], places, "nearest")[0].to(torch.int32),
-        "weight": _sample(frame.weight[None], places, "nearest")[0],
+        "image": _sample(frame.image[None], fine, "bilinear"),
+        "label": _sample(frame.label[None], fine, "nearest")[0].to(torch.int32),
+        "weight": _sample(frame.weight[None], fine, "nearest")[0],
         "flow": _sample(flow, coarse, "nearest") * mirrored,
     }
 
@@ -164,7 +173,11 @@ def change_intensity(image: torch.Tensor, config: AugmentConfig) -> torch.Tensor
         image = image + _uniform(0, config.gradient) * ramp
     if config.noise:
         image = image + _uniform(0, config.noise) * torch.randn(image.shape)
-    return v2.RandomApply([v2.GaussianBlur(9, (0.5, 2.0))], p=config.blur)(image)
+    if torch.rand(()).item() < config.blur:
+        sigma = [_uniform(0.5, 2.0)]
+        for kernel in ([9, 1], [1, 9]):  # one axis after the other: 18 products a pixel, not 81
+            image = gaussian_blur(image, kernel, sigma)
+    return image
 
 
 def augment(

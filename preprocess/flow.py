@@ -2,9 +2,12 @@
 
 import numpy as np
 from scipy import ndimage, sparse
+from scipy.linalg import solveh_banded
+from scipy.sparse.csgraph import reverse_cuthill_mckee
 from scipy.sparse.linalg import splu
 
 NEIGHBOURS = ((1, 0), (-1, 0), (0, 1), (0, -1))  # (row, column)
+LARGEST_BAND = 30_000_000  # entries of a banded matrix, 240 MB
 
 
 def _centres(rows: np.ndarray, columns: np.ndarray, ids: np.ndarray) -> np.ndarray:
@@ -14,6 +17,43 @@ def _centres(rows: np.ndarray, columns: np.ndarray, ids: np.ndarray) -> np.ndarr
     distance = (rows - middle[0]) ** 2 + (columns - middle[1]) ** 2
     nearest = np.lexsort((distance, ids))  # stable: of pixels equally near always the first
     return nearest[np.searchsorted(ids[nearest], cells)]
+
+
+def _steady_heat(one: np.ndarray, other: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """Temperature of pixels that give heat to their four sides alike.
+
+    Pixels ordered by distance from an end of their cell are coupled only to near ones, in a band
+    as narrow as the cells; where a cell is too wide for that, a general sparse solver does it.
+
+    Parameters
+    ----------
+    one, other : (L,) integer ndarray
+        Pixels of the same cell that share an edge, each pair in both orders.
+    source : (K,) float64 ndarray
+        Heat that is brought to each pixel.
+
+    Returns
+    -------
+    (K,) float64 ndarray
+        What leaves a cell is lost: its outline is kept at temperature 0.
+    """
+    count = len(source)
+    coupling = sparse.csr_matrix((np.ones(len(one)), (one, other)), (count, count))
+    order = reverse_cuthill_mckee(coupling, symmetric_mode=True)
+    place = np.empty(count, np.int64)
+    place[order] = np.arange(count)
+    below = place[other] - place[one]
+    width = below.max(initial=0) + 1
+    if width * count > LARGEST_BAND:
+        system = (4 * sparse.eye(count) - coupling).tocsc()
+        factors = splu(system, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
+        return factors.solve(source)
+    band = np.zeros((width, count))  # the diagonal and what lies below it
+    band[0] = 4
+    band[below[below > 0], place[one][below > 0]] = -1
+    heat = np.empty(count)
+    heat[order] = solveh_banded(band, source[order], overwrite_ab=True, lower=True)
+    return heat
 
 
 def flow_field(label: np.ndarray) -> np.ndarray:
@@ -53,11 +93,9 @@ def flow_field(label: np.ndarray) -> np.ndarray:
     same = np.array([padded[rows + dy, columns + dx] == ids for dy, dx in NEIGHBOURS])
 
     here = np.broadcast_to(np.arange(count), same.shape)[same]
-    coupling = sparse.csc_matrix((np.ones(len(here)), (here, beside[same])), (count, count))
     source = np.zeros(count)
     source[_centres(rows, columns, ids)] = 1
-    system = (4 * sparse.eye(count) - coupling).tocsc()  # the outline is kept at temperature 0
-    heat = splu(system, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(source)
+    heat = _steady_heat(here, beside[same], source)
 
     # Far from the centre heat fades exponentially: its logarithm rises in the same direction.
     heat = np.log(np.maximum(heat, np.finfo(float).tiny))

@@ -1,9 +1,12 @@
 """Intensities and sizes to a common range."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from skimage.transform import rescale, resize
+
+LARGEST_SAMPLE = 2**22  # pixels of which percentiles are taken at once
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,35 @@ class Normalization:
             )
 
 
-def normalize(image: np.ndarray, normalization: Normalization = Normalization()) -> np.ndarray:
+def intensity_limits(image: np.ndarray, normalization: Normalization) -> tuple[float, float]:
+    """Intensities that become 0 and 1.
+
+    Parameters
+    ----------
+    image : (H, W) ndarray
+        Any real dtype; may be mapped from a file, of which little is in memory at any time. Of a
+        frame of more than 2**22 values that are no 8 or 16 bit integers, evenly spread pixels are
+        looked at.
+    normalization : Normalization
+    """
+    percentiles = (normalization.low, normalization.high)
+    if image.dtype not in (np.uint8, np.uint16):
+        stride = math.ceil(math.sqrt(image.size / LARGEST_SAMPLE)) or 1
+        return tuple(map(float, np.percentile(image[::stride, ::stride], percentiles)))
+    levels = np.iinfo(image.dtype).max + 1
+    rows = max(1, LARGEST_SAMPLE // max(1, image.shape[1]))
+    parts = (image[start : start + rows].ravel() for start in range(0, len(image), rows))
+    upto = sum(np.bincount(part, minlength=levels) for part in parts).cumsum()  # (levels,)
+    places = np.array(percentiles) / 100 * (image.size - 1)  # between two pixels in rising order
+    lower, upper = (np.searchsorted(upto, step(places), "right") for step in (np.floor, np.ceil))
+    return tuple(map(float, lower + (upper - lower) * (places - np.floor(places))))
+
+
+def normalize(
+    image: np.ndarray,
+    normalization: Normalization = Normalization(),
+    limits: tuple[float, float] | None = None,
+) -> np.ndarray:
     """Scale a frame by its own percentiles, so that the same picture in 8 and 16 bits is the same.
 
     Parameters
@@ -37,13 +68,16 @@ def normalize(image: np.ndarray, normalization: Normalization = Normalization())
     image : (H, W) ndarray
         Any real dtype, intensities as recorded.
     normalization : Normalization
+    limits : (float, float), optional
+        Intensities that become 0 and 1, where the image is a part of a larger one; see
+        `intensity_limits`.
 
     Returns
     -------
     (H, W) float32 ndarray
         The low percentile at 0, the high one at 1; zeros where the frame is constant.
     """
-    low, high = np.percentile(image, (normalization.low, normalization.high))
+    low, high = limits or intensity_limits(image, normalization)
     if high <= low:
         return np.zeros(image.shape, np.float32)
     scaled = (image.astype(np.float32) - np.float32(low)) / np.float32(high - low)

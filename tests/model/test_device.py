@@ -38,6 +38,18 @@ def test_other_words_are_refused():
         choose("auto", "gpu")
 
 
-def test_tensors_are_laid_channels_last():
-    placed = choose("float32", "cpu").place(torch.zeros(2, 3, 4, 5))
-    assert placed.is_contiguous(memory_format=torch.channels_last)
+@pytest.mark.parametrize(
+    ("training", "wide", "where"),
+    [
+        (False, False, torch.channels_last),
+        (False, True, torch.channels_last),
+        (True, True, torch.channels_last),
+        (True, False, torch.contiguous_format),
+    ],
+)
+def test_channels_lie_where_the_processor_is_fast(training, wide, where, monkeypatch):
+    monkeypatch.setattr(device, "has_wide_vectors", lambda: wide)
+    compute = choose("float32", "cpu", training)
+    assert compute.place(torch.zeros(2, 3, 4, 5)).is_contiguous(memory_format=where)
+    net = compute.place_net(torch.nn.Conv2d(3, 4, 3))
+    assert net.weight.is_contiguous(memory_format=where)

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import torch
 
+from model import inference
 from model.checkpoint import save_model
 from model.device import choose
-from model.inference import Segmenter, predict_maps
+from model.inference import Segmenter, fold_batch_norm, predict_maps
 from model.unet import UNet, UNetConfig
 from preprocess.normalize import Normalization
 
@@ -55,6 +56,35 @@ def test_what_is_padded_goes_on_as_in_a_mirror(net):
     np.testing.assert_allclose(maps.flow, whole.flow[:, :8, :11], atol=1e-6)
 
 
+@pytest.mark.parametrize("block", [1, 2])
+@pytest.mark.parametrize("shape", [(95, 130), (64, 33)])
+def test_tiles_say_the_same_as_the_whole(shape, block, monkeypatch):
+    image = np.random.default_rng(0).random(shape, dtype=np.float32)
+    whole = predict_maps(tiny(block), image, CPU)
+    monkeypatch.setattr(inference, "WHOLE", 1000)
+    monkeypatch.setattr(inference, "CORE", 32)
+    monkeypatch.setattr(inference, "MARGIN", 48)  # a net of depth 2 and block 2 sees 44 px far
+    tiled = predict_maps(tiny(block), image, CPU)
+    np.testing.assert_allclose(tiled.foreground, whole.foreground, atol=1e-6)
+    np.testing.assert_allclose(tiled.flow, whole.flow, atol=1e-6)
+    monkeypatch.setattr(inference, "MARGIN", 0)
+    seams = predict_maps(tiny(block), image, CPU)
+    assert np.abs(seams.foreground - whole.foreground).max() > 1e-3
+
+
+def test_folded_batch_normalization_changes_nothing(net):
+    for block in (*net.encoder, *net.decoder):
+        for norm in (block[1], block[4]):
+            norm.running_mean.uniform_(-0.5, 0.5)
+            norm.running_var.uniform_(0.5, 2)
+    image = np.random.default_rng(0).random((32, 32), dtype=np.float32)
+    folded = fold_batch_norm(net)
+    assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in folded.modules())
+    maps, same = (predict_maps(which, image, CPU) for which in (net, folded))
+    np.testing.assert_allclose(same.foreground, maps.foreground, atol=1e-5)
+    np.testing.assert_allclose(same.flow, maps.flow, atol=1e-5)
+
+
 @pytest.mark.parametrize("shape", [(45, 60), (31, 47)])
 def test_a_frame_becomes_cells_of_its_own_size(net, tmp_path, shape):
     save_model(tmp_path / "model.pth", net, INFO)
@@ -66,6 +96,20 @@ def test_a_frame_becomes_cells_of_its_own_size(net, tmp_path, shape):
     eight_bits = (frame // 256).astype(np.uint8)
     again, _ = segmenter.segment(eight_bits.astype(np.float64) * 256)
     np.testing.assert_array_equal(again.label, segmenter.segment(eight_bits)[0].label)
+
+
+def test_bfloat16_says_nearly_the_same(net, tmp_path):
+    save_model(tmp_path / "model.pth", net, INFO)
+    frame = np.random.default_rng(0).integers(0, 60_000, (45, 60)).astype(np.uint16)
+    exact, rough = (
+        Segmenter.load(tmp_path / "model.pth", precision, "cpu")
+        for precision in ("float32", "bfloat16")
+    )
+    assert {p.dtype for p in rough.net.parameters()} == {torch.bfloat16}
+    maps, near = exact.maps(frame), rough.maps(frame)
+    assert near.foreground.dtype == near.flow.dtype == np.float32
+    np.testing.assert_allclose(near.foreground, maps.foreground, atol=0.02)
+    np.testing.assert_allclose(near.flow, maps.flow, atol=0.05)
 
 
 def test_thresholds_come_with_the_weights(net):

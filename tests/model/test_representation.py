@@ -2,9 +2,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from skimage.segmentation import relabel_sequential
+from skimage.segmentation import expand_labels, relabel_sequential
 
-from model.representation import Decoding, agreement, decode, follow, learn_sizes
+from model import representation
+from model.representation import Decoding, agreement, decode, follow, grow, learn_sizes
 from model.unet import Maps
 from preprocess.flow import coarse_flow
 
@@ -74,6 +75,30 @@ def test_particles_go_with_the_flow_and_stop_at_the_edge():
     flow[0] = -1
     assert follow(inside, flow, 2).T.tolist() == [[0, 3], [1, 8]]
     assert follow(np.zeros((4, 9), bool), flow, 4).shape == (2, 0)
+
+
+def test_particles_that_have_met_go_on_as_one(monkeypatch):
+    """One by one or together, they arrive at the same centres."""
+    inside, flow = TOUCHING > 0, coarse_flow(TOUCHING, 1)
+    together = follow(inside, flow, 35)
+    monkeypatch.setattr(representation, "MERGE_STEPS", 1000)
+    alone = follow(inside, flow, 35)
+    assert (together != alone).any(axis=0).mean() < 0.05
+    assert np.abs(together - alone).max() <= 2
+
+
+@pytest.mark.parametrize("distance", [1, 2.5, 4])
+def test_labels_grow_into_a_mask_as_far_as_told(distance):
+    label = disc((40, 60), (20, 15), 8) + 2 * disc((40, 60), (5, 50), 9)  # 15 px apart, one cut
+    mask = disc((40, 60), (20, 30), 40) > 0
+    mask[20, 24:] = False
+    expected = expand_labels(label, distance) * mask
+    np.testing.assert_array_equal(grow(label, mask, distance), expected)
+
+
+def test_a_pixel_between_two_labels_goes_to_the_nearer():
+    line = np.array([[1, 0, 0, 0, 0, 2]])
+    assert grow(line, np.ones((1, 6), bool), 3).tolist() == [[1, 1, 1, 2, 2, 2]]
 
 
 @pytest.mark.parametrize(

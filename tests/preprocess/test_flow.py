@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from model.representation import follow
+from preprocess import flow as module
 from preprocess.flow import coarse_flow, flow_field
 
 
@@ -73,6 +74,13 @@ def test_cells_do_not_feel_each_other(seed):
     )
     assert len(np.unique(label)) > 5
     np.testing.assert_allclose(flow_field(label), alone, atol=1e-4)
+
+
+@pytest.mark.parametrize("label", [bent("U"), random_cells(3)])
+def test_wide_cells_are_solved_alike(label, monkeypatch):
+    narrow = flow_field(label)
+    monkeypatch.setattr(module, "LARGEST_BAND", 0)
+    np.testing.assert_allclose(flow_field(label), narrow, atol=1e-4)
 
 
 def test_a_border_between_touching_cells_is_a_watershed():

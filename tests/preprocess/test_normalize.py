@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from preprocess.normalize import Normalization, normalize, resize_image, resize_label
+from preprocess import normalize as module
+from preprocess.normalize import (
+    Normalization,
+    intensity_limits,
+    normalize,
+    resize_image,
+    resize_label,
+)
 
 RAMP = np.arange(10_000, dtype=np.float64).reshape(100, 100)
 
@@ -17,6 +24,29 @@ def test_the_same_picture_in_8_and_16_bits_is_the_same():
     sixteen = eight.astype(np.uint16) * 257
     np.testing.assert_allclose(normalize(eight), normalize(sixteen), atol=1e-6)
     np.testing.assert_allclose(normalize(eight), normalize(eight / 255.0), atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32])
+@pytest.mark.parametrize("shape", [(50, 70), (1, 1), (2, 1)])
+def test_limits_are_percentiles(dtype, shape):
+    image = np.random.default_rng(0).integers(0, 200, shape).astype(dtype)
+    limits = intensity_limits(image, Normalization(1.5, 98))
+    np.testing.assert_allclose(limits, np.percentile(image, (1.5, 98)))
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_limits_of_a_large_frame_are_taken_in_pieces(dtype, monkeypatch):
+    image = np.random.default_rng(0).integers(0, 60_000, (300, 200)).astype(dtype)
+    whole = intensity_limits(image, Normalization())
+    monkeypatch.setattr(module, "LARGEST_SAMPLE", 7_000)
+    tolerance = 0 if dtype == np.uint16 else 300  # a share of the pixels is looked at
+    np.testing.assert_allclose(intensity_limits(image, Normalization()), whole, atol=tolerance)
+
+
+def test_a_part_is_scaled_by_the_limits_of_the_whole():
+    limits = intensity_limits(RAMP, Normalization())
+    part = normalize(RAMP[20:40], Normalization(), limits)
+    np.testing.assert_array_equal(part, normalize(RAMP)[20:40])
 
 
 def test_a_constant_frame_becomes_zeros():

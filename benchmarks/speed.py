@@ -1,0 +1,236 @@
+"""How fast is it, and how much memory does it take?
+
+    python -m benchmarks.speed [--only matrix step frame sizes learn] [--data FOLDER]
+
+matrix   rate of matrix products, which nothing that is computed with them can exceed
+step     a training step with its patches, as a share of that rate, beside a plain loop: the same
+         net and ready batches, float32, channels first
+frame    segmentation of a frame of 1024 x 1024 px, file to file, beside the same net run plainly
+         and a plain U-Net of width 64 (31 million parameters): that last ratio is the size of the
+         net times the way it is run
+sizes    seconds and memory of frames from 512 x 512 to 16,384 x 16,384 px, each in a process of its
+         own, and how they grow (--sizes)
+learn    minutes of training on three real frames until IoU 0.65 on others (--data)
+
+Writes benchmarks/speed.csv: a row replaces an older one of the same machine. Let nothing else run
+beside it.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+import tifffile
+import torch
+from torch.utils.data import DataLoader
+
+from benchmarks.experiments import BASE, SCORES, loaded
+from benchmarks.held_out import TRIPLES, labelled_frames, split_of
+from benchmarks.timing import (
+    PLAIN,
+    machine,
+    matrix_rate,
+    median_seconds,
+    operations,
+    run_watched,
+)
+from model.checkpoint import load_model
+from model.device import choose
+from model.evaluation import score_model
+from model.inference import Segmenter, predict_maps
+from model.losses import segmentation_loss
+from model.mosaic import LARGE, segment_mosaic
+from model.training import TrainingConfig, fit, initialize, train_epoch
+from model.unet import UNet, UNetConfig
+from preprocess.borders import border_weight
+from preprocess.frames import Frame
+from preprocess.layout import BENCHMARKS, PROJECT, SHIPPED_MODEL, RunLayout
+from preprocess.normalize import Normalization, normalize
+from preprocess.patches import PatchDataset
+from preprocess.sources.simulate import simulate_sequence
+from preprocess.tiff import atomic_path, read_image, write_tiff
+
+TABLE = BENCHMARKS / "speed.csv"
+KEY = ["machine", "section", "what"]
+STEPS = 6  # training steps that are timed
+SIZES = (512, 1024, 2048, 4096, 8192, 16384)
+SCHEDULES = (2, 4, 6, 9, 12, 16)  # epochs
+ENOUGH = 0.65  # IoU
+Rows = Iterator[tuple[str, float, str]]  # what, value, unit
+
+
+def matrix() -> Rows:
+    """Rates of matrix products."""
+    yield "matrix product float32", matrix_rate(torch.float32), "GFLOP/s"
+    if choose().dtype != torch.float32:
+        yield "matrix product bfloat16", matrix_rate(choose().dtype), "GFLOP/s"
+
+
+def step() -> Rows:
+    """A training step as it is made, and as a plain loop makes it."""
+    config, compute = TrainingConfig(), choose(training=True)
+    sequence = simulate_sequence(1, 1)
+    label = sequence.labels[0].astype(np.int32)
+    frame = Frame("simulated", normalize(sequence.images[0]), label, border_weight(label))
+    patches = PatchDataset([frame], config.patch_size, config.batch_size * STEPS, 0)
+    loader = DataLoader(patches, batch_size=config.batch_size)
+    learner = initialize(config, compute)
+    ours = median_seconds(lambda: train_epoch(learner, loader, compute), 3) / STEPS
+    yield "training step", ours, "s"
+    batch = next(iter(loader))
+    rate = 3 * operations(learner.net, batch["image"].shape) / ours / 1e9
+    yield "training step, operations", rate, "GFLOP/s"
+    yield "training step, share of the matrix rate", rate / matrix_rate(compute.dtype), ""
+    net = UNet(config.net)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=config.learning_rate)
+
+    def plain() -> None:
+        optimizer.zero_grad()
+        maps = net(batch["image"])
+        segmentation_loss(maps, batch["label"], batch["flow"], batch["weight"]).backward()
+        optimizer.step()
+
+    slow = median_seconds(plain, 3)
+    yield "plain training step", slow, "s"
+    yield "training step, times faster than plain", slow / ours, ""
+
+
+def frame() -> Rows:
+    """One frame from file to file."""
+    segmenter = Segmenter.load(SHIPPED_MODEL)
+    net, info = load_model(SHIPPED_MODEL)
+    plain = Segmenter(net, info, PLAIN)
+    classic = UNet(UNetConfig(width=64, depth=4, block=1)).eval()
+    with TemporaryDirectory() as folder:
+        source, target = Path(folder, "frame.tif"), Path(folder, "cells.tif")
+        write_tiff(source, simulate_sequence(1, 1).images[0])
+        image = normalize(read_image(source), Normalization(**info["normalization"]))
+        ours = median_seconds(lambda: segment_file(segmenter, source, target), 7)
+        same = median_seconds(lambda: segment_file(plain, source, target), 3)
+    maps = median_seconds(lambda: predict_maps(segmenter.net, image, segmenter.compute), 7)
+    same_maps = median_seconds(lambda: predict_maps(net, image, PLAIN), 3)
+    wide = median_seconds(lambda: predict_maps(classic, image, PLAIN), 1) + ours - maps
+    yield "frame", ours, "s"
+    yield "frame, of it the net", maps, "s"
+    yield "frame, the same net plain", same, "s"
+    yield "frame, of it the net plain", same_maps, "s"
+    yield "frame, times faster than the same net plain", same / ours, ""
+    yield "net, times faster than plain", same_maps / maps, ""
+    yield "frame, plain U-Net of width 64", wide, "s"
+    yield "frame, times faster than a plain U-Net of width 64", wide / ours, ""
+
+
+def segment_file(segmenter: Segmenter, source: Path, target: Path) -> None:
+    """Cells of a frame of any size, from file to file."""
+    with tifffile.TiffFile(source) as file:
+        rows, columns = file.pages[0].shape
+    if rows * columns > LARGE:
+        segment_mosaic(segmenter, source, target)
+    else:
+        write_tiff(target, segmenter.segment(read_image(source))[0].label)
+
+
+def write_repeated(path: Path, image: np.ndarray, size: int) -> None:
+    """Write a frame of a size, in which an image is repeated, every other one mirrored."""
+    mirrored = np.block([[image, image[:, ::-1]], [image[::-1], image[::-1, ::-1]]])
+    large = tifffile.memmap(path, shape=(size, size), dtype=image.dtype)
+    for row in range(0, size, len(mirrored)):
+        for column in range(0, size, len(mirrored)):
+            part = large[row : row + len(mirrored), column : column + len(mirrored)]
+            part[:] = mirrored[: part.shape[0], : part.shape[1]]
+    large.flush()
+
+
+def sizes(sides: list[int]) -> Rows:
+    """Time and memory over the size of a frame."""
+    image = simulate_sequence(1, 1).images[0]
+    seconds, memory = [], []
+    with TemporaryDirectory() as folder:
+        for side in sides:
+            source, target = Path(folder, "frame.tif"), Path(folder, "cells.tif")
+            write_repeated(source, image, side)
+            command = [sys.executable, "-m", "benchmarks.speed", "--one", source, target]
+            output, peak = run_watched([*map(str, command)], PROJECT)
+            seconds.append(float(output))
+            memory.append(peak)
+            yield f"{side} x {side}", seconds[-1], "s"
+            yield f"{side} x {side}, memory", peak, "MB"
+    if len(sides) > 1:
+        pixels = np.log(np.square(np.array(sides, float)))
+        yield "exponent of the seconds over pixels", np.polyfit(pixels, np.log(seconds), 1)[0], ""
+    large = [m for side, m in zip(sides, memory, strict=True) if side**2 > LARGE]
+    if len(large) > 1:
+        yield "memory beyond one block, largest over smallest", max(large) / min(large), ""
+
+
+def one(source: Path, target: Path) -> None:
+    """Segment one frame and print the seconds, start and model left out."""
+    segmenter = Segmenter.load(SHIPPED_MODEL)
+    start = time.perf_counter()
+    segment_file(segmenter, source, target)
+    print(time.perf_counter() - start)
+
+
+def learn(data: Path) -> Rows:
+    """Shortest schedule on three frames that reaches the IoU on the others."""
+    train, held_out = split_of(TRIPLES[0], labelled_frames(data))
+    frames = loaded(train, BASE, border_weights=True)
+    for epochs in SCHEDULES:
+        with TemporaryDirectory() as folder:
+            layout = RunLayout(Path(folder))
+            start = time.perf_counter()
+            fit(replace(BASE, epochs=epochs), frames, [], layout)
+            minutes = (time.perf_counter() - start) / 60
+            scores = score_model(Segmenter.load(layout.model), held_out)[SCORES].mean()
+        yield f"three frames, {epochs} epochs", minutes, "min"
+        yield f"three frames, {epochs} epochs, IoU", scores.IoU, ""
+        if scores.IoU >= ENOUGH:
+            yield f"three frames, until IoU {ENOUGH}", minutes, "min"
+            return
+
+
+def record(section: str, rows: Rows, table: Path = TABLE) -> None:
+    """Print rows and write them, in place of older ones of the same machine."""
+    name = machine()
+    for what, value, unit in rows:
+        print(f"{what:55s} {value:10.4g} {unit}", flush=True)
+        row = pd.DataFrame([[name, section, what, float(f"{value:.4g}"), unit]])
+        row.columns = [*KEY, "value", "unit"]
+        if table.exists():
+            row = pd.concat([pd.read_csv(table), row]).drop_duplicates(KEY, keep="last")
+        with atomic_path(table) as temporary:
+            row.to_csv(temporary, index=False)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    sections = {"matrix": matrix, "step": step, "frame": frame}
+    names = [*sections, "sizes", "learn"]
+    parser.add_argument("--only", nargs="+", choices=names, default=names)
+    parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES), metavar="PX")
+    parser.add_argument("--data", type=Path, help="data set of real frames")
+    parser.add_argument("--one", nargs=2, type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        return one(*options.one)
+    sections["sizes"] = lambda: sizes(options.sizes)
+    if options.data:
+        sections["learn"] = lambda: learn(options.data)
+    for name in options.only:
+        if name in sections:
+            record(name, sections[name]())
+        else:
+            print(f"{name} is left out: it needs --data")
+
+
+if __name__ == "__main__":
+    main()

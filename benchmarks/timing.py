@@ -1,0 +1,91 @@
+"""Tools of `benchmarks.speed`: rates, counts of operations, memory of a process."""
+
+import platform
+import re
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from model.device import Compute
+from model.unet import UNet
+
+SIDE = 3072  # of the matrices whose product is timed
+
+
+# float32 with the channels first in memory: what torch does where nothing is asked of it.
+PLAIN = Compute("cpu", torch.float32, torch.contiguous_format)
+
+
+def machine() -> str:
+    """Name of the processor, number of threads, and version of torch."""
+    info = Path("/proc/cpuinfo")
+    text = info.read_text(encoding="utf-8") if info.exists() else ""
+    named = re.search(r"model name\s*: (.*)", text)
+    cpu = named[1] if named else platform.processor() or platform.machine()
+    capability = torch.backends.cpu.get_cpu_capability()
+    return f"{cpu}, {capability}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+
+
+def median_seconds(function: Callable[[], object], repeats: int = 5) -> float:
+    """Median wall time of some calls, after one that is not counted [s]."""
+    function()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def matrix_rate(dtype: torch.dtype) -> float:
+    """Operations per second of a product of two square matrices [GFLOP/s]."""
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(SIDE, SIDE, generator=generator).to(dtype) for _ in range(2))
+    return 2 * SIDE**3 / median_seconds(lambda: a @ b) / 1e9
+
+
+def operations(net: UNet, shape: tuple[int, int, int, int]) -> float:
+    """Operations of a net on images (N, C, H, W), two for each multiply-add of its convolutions."""
+    counter = FlopCounterMode(display=False)
+    with counter, torch.inference_mode():
+        net(torch.zeros(shape))
+    return float(counter.get_total_flops())
+
+
+def run_watched(command: list[str], folder: Path) -> tuple[str, float]:
+    """Run a program; what it prints, and the most anonymous memory that it held.
+
+    Parameters
+    ----------
+    command : list of str
+    folder : Path
+        Where it runs.
+
+    Returns
+    -------
+    output : str
+    peak : float
+        RssAnon of /proc/PID/status, looked at 50 times a second [MB]; files that are mapped into
+        memory do not count.
+
+    Raises
+    ------
+    CalledProcessError
+        If it fails.
+    """
+    peak = 0.0
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        status = Path(f"/proc/{process.pid}/status")
+        while process.poll() is None:
+            held = re.search(r"RssAnon:\s+(\d+) kB", status.read_text(encoding="utf-8"))
+            peak = max(peak, int(held[1]) * 1024 / 1e6 if held else 0.0)
+            time.sleep(0.02)
+        output = process.stdout.read()
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command, output)
+    return output, peak
