@@ -318,7 +318,7 @@ def fit(
     """
     if not train:
         raise ValueError("there is no training frame; at least one annotated frame is needed")
-    compute = choose(config.precision)
+    compute = choose(config.precision, training=True)
     learner = initialize(config, compute)
     size = learner.net.config
     config = replace(config, width=size.width, depth=size.depth, block=size.block)
