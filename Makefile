@@ -3,13 +3,14 @@
 PYTHON ?= python3
 DATA ?=
 RUN ?=
-PARAMETERS ?= parameters/default.yaml
+PARAMETERS ?=
+RESUME ?=
 SET ?=
 
 VENV := .venv
 STAMP := $(VENV)/.installed
 IN := $(VENV)/bin
-OPTIONS := --parameters "$(PARAMETERS)" $(if $(DATA),--data "$(DATA)") $(if $(RUN),--run "$(RUN)") $(foreach pair,$(SET),-p "$(pair)")
+OPTIONS := $(if $(PARAMETERS),--parameters "$(PARAMETERS)") $(if $(RESUME),--resume) $(if $(DATA),--data "$(DATA)") $(if $(RUN),--run "$(RUN)") $(foreach pair,$(SET),-p "$(pair)")
 
 .DEFAULT_GOAL := help
 .PHONY: help run check test lab refresh clean
@@ -17,6 +18,7 @@ OPTIONS := --parameters "$(PARAMETERS)" $(if $(DATA),--data "$(DATA)") $(if $(RU
 help:
 	@echo "make run                    the whole study, from frames to report; with your own:"
 	@echo "                            DATA=folder RUN=folder PARAMETERS=file SET='name=value name=value'"
+	@echo "                            RESUME=1 continues a run that was interrupted"
 	@echo "make check DATA=folder      is this data set fit to use? lists every offender"
 	@echo "make test                   all tests, at most 15 minutes on 2 cores"
 	@echo "make lab                    JupyterLab on the notebooks"

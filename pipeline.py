@@ -2,6 +2,7 @@
 
     python pipeline.py --data ../my_frames
     python pipeline.py --parameters parameters/quick.yaml -p seed=3
+    python pipeline.py --data ../my_frames --resume
 
 Runs the stage notebooks in order and then main.ipynb, each in a fresh kernel, and keeps the
 executed copies in RUN/notebooks. Stages hand over by the files of the run folder.
@@ -16,6 +17,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import nbconvert
@@ -27,6 +29,7 @@ from conductor.stage import StageFailed, execute_notebook
 from preprocess.check import DataError, check_data, list_frames, require_fit
 from preprocess.layout import PROJECT, SPLITS, RunLayout, resolve
 from preprocess.sources.simulate import write_default
+from preprocess.tiff import atomic_path
 
 DEFAULT_DATA = PROJECT / "unet_data"
 STAGES = {
@@ -63,8 +66,8 @@ def read_parameters(
     Parameters
     ----------
     path : str or Path
-        YAML file. Paths inside a file of `parameters/` are relative to the project, in any
-        other file, and in the arguments below, to the current folder.
+        YAML file. Paths inside a file of `parameters/`, or the config.yaml of a run, are relative
+        to the project, in any other file, and in the arguments below, to the current folder.
     data, run_folder : str, optional
         Replace `data` and `run`. Data without a run folder go to `runs/NAME-OF-DATA`.
     overrides : tuple of str
@@ -82,13 +85,14 @@ def read_parameters(
     here = Path.cwd()
     file = here / Path(path).expanduser()
     file = file if file.exists() else PROJECT / path
+    ours = file.resolve().is_relative_to(PROJECT / "parameters")
+    base = PROJECT if ours or (file.parent / "status.json").exists() else here
     defaults = parameter_set.merged_defaults(map(notebook_path, [*STAGES, "main"]))
     given = parameter_set.read_overrides(overrides, defaults)
     given |= {k: v for k, v in {"data": data, "run": run_folder}.items() if v is not None}
     if isinstance(given.get("data"), str) and "run" not in given:
         given["run"] = str(PROJECT / "runs" / Path(os.path.abspath(here / given["data"])).name)
-    is_ours = file.resolve().is_relative_to(PROJECT / "parameters")
-    stored = parameter_set.anchored(parameter_set.read_file(file), PROJECT if is_ours else here)
+    stored = parameter_set.anchored(parameter_set.read_file(file), base)
     return parameter_set.complete(stored | parameter_set.anchored(given, here), defaults)
 
 
@@ -121,6 +125,8 @@ def plan(parameters: Mapping[str, object]) -> tuple[dict[str, object], list[str]
 
     Images without training labels are segmented with the shipped weights.
 
+    Impossible parameters are refused here too, among them a net that cannot be read.
+
     Returns
     -------
     parameters : dict of str to str, int, float or bool
@@ -129,12 +135,15 @@ def plan(parameters: Mapping[str, object]) -> tuple[dict[str, object], list[str]
 
     Raises
     ------
+    ParameterError
+        Naming every impossible value.
     DataError
         With a table of every offender.
     """
     data = provide_data(parameters["data"])
     frames = list_frames(data)
     trainable = bool(((frames["split"] == "train") & (frames["label"] != "")).any())
+    _require_possible(parameters, trainable)
     findings = check_data(data, train=trainable)
     require_fit(findings)
     print(f"data: {data}: {len(frames)} frames", flush=True)
@@ -145,6 +154,27 @@ def plan(parameters: Mapping[str, object]) -> tuple[dict[str, object], list[str]
     print("no training labels: 02 to 04 are left out, earlier trained weights give the masks")
     weights = "shipped" if parameters["weights"] == "run" else parameters["weights"]
     return {**parameters, "weights": weights}, [s for s in STAGES if s not in NEEDS_LABELS]
+
+
+def _require_possible(parameters: Mapping[str, object], trainable: bool) -> None:
+    """Refuse values of the right type that no run can go to its end with."""
+    from model.checkpoint import CheckpointError, load_model  # torch takes seconds to import
+    from model.headless import training_config
+
+    problems = parameter_set.impossible(parameters)
+    for name, words in parameter_set.WORDS.items():
+        if parameters[name] not in words:
+            try:
+                load_model(resolve(parameters[name]))
+            except CheckpointError as error:
+                problems.append(f"{name}: {error}")
+    if trainable:
+        try:
+            training_config(parameters)
+        except ValueError as error:
+            problems.append(str(error))
+    if problems:
+        raise parameter_set.ParameterError("\n  ".join(["parameters refused:", *problems]))
 
 
 def run(parameters: Mapping[str, object], with_main: bool = True) -> RunLayout:
@@ -164,34 +194,52 @@ def run(parameters: Mapping[str, object], with_main: bool = True) -> RunLayout:
 
     Raises
     ------
-    DataError, RunFolderError
-        Before anything is written.
+    ParameterError, DataError, RunFolderError
+        Before anything is written; RunFolderError also where the disk is full.
     StageFailed
         Naming stage, cell and cause; status.json says the same, log.txt has the traceback.
     """
     root, data = resolve(parameters["run"]), resolve(parameters["data"])
     run_record.require_run_folder(root, data)
     parameters, stages = plan(parameters)
-    root.mkdir(parents=True, exist_ok=True)
+    run_record.require_room(root)
+    layout = RunLayout(root)
     with run_record.locked(root):
-        layout = RunLayout(root)
-        record = run_record.Record(layout, parameters)
-        record.update()
-        run_record.clear_run(layout)
-        layout.make()
-        layout.config.write_text(yaml.safe_dump(parameters, sort_keys=False), encoding="utf-8")
+        record = _begin(layout, parameters, data)
         try:
             _run_stages([*stages, "main"] if with_main else stages, parameters, layout, record)
             if data == DEFAULT_DATA:
                 _copy_to_default_data(layout)
             if with_main:
                 write_report(layout)
+            record.update(state="done", stage="")
         except BaseException as error:
-            record.log(traceback.format_exc())
-            record.update(state="failed", reason=str(error) or type(error).__name__)
+            with suppress(OSError):  # of a full disk, which must not hide the cause
+                record.log(traceback.format_exc())
+                record.update(state="failed", reason=str(error) or type(error).__name__)
+            if isinstance(error, OSError):
+                raise run_record.RunFolderError(f"run: {root}: {error}") from error
             raise
-        record.update(state="done", stage="")
     return layout
+
+
+def _begin(layout: RunLayout, parameters: Mapping[str, object], data: Path) -> run_record.Record:
+    """Clear the run folder for a new run, or find what an earlier one finished."""
+    known = run_record.fingerprint(data)
+    if parameters["resume"]:
+        earlier = run_record.require_resumable(layout, parameters, known)
+        record = run_record.Record(layout, parameters, known, earlier["seconds"])
+        layout.make().remove_unfinished()
+        record.say("continued: what is finished is kept")
+        record.update()
+        return record
+    record = run_record.Record(layout, parameters, known)
+    record.update()
+    run_record.clear_run(layout)
+    layout.make()
+    with atomic_path(layout.config) as path:
+        path.write_text(yaml.safe_dump(dict(parameters), sort_keys=False), encoding="utf-8")
+    return record
 
 
 def _run_stages(
@@ -200,8 +248,11 @@ def _run_stages(
     layout: RunLayout,
     record: run_record.Record,
 ) -> None:
-    """Execute the stages in order; each receives only what differs from its own defaults."""
+    """Execute the unfinished stages; each receives only what differs from its own defaults."""
     for number, stage in enumerate(stages, start=1):
+        if stage in record.status["seconds"]:
+            record.say(f"[{number}/{len(stages)}] {stage} is finished already")
+            continue
         cost = STAGES.get(stage, "seconds")
         record.say(f"[{number}/{len(stages)}] {stage} ({cost})")
         record.update(stage=stage)
@@ -228,7 +279,8 @@ def write_report(layout: RunLayout) -> None:
     """The run's main page as one HTML file, pictures inside, code left out."""
     exporter = nbconvert.HTMLExporter(exclude_input=True, exclude_output_prompt=True)
     html, _ = exporter.from_filename(str(layout.notebooks / "main.ipynb"))
-    layout.report.write_text(html, encoding="utf-8")
+    with atomic_path(layout.report) as path:
+        path.write_text(html, encoding="utf-8")
 
 
 def ensure_run(
@@ -277,7 +329,7 @@ def ensure_run(
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--parameters", default="parameters/default.yaml", metavar="FILE")
+    parser.add_argument("--parameters", metavar="FILE", help="default: parameters/default.yaml")
     parser.add_argument("--data", metavar="DIR", help="data set; default: the simulated frames")
     parser.add_argument("--run", metavar="DIR", help="run folder; default: runs/NAME-OF-DATA")
     parser.add_argument("-p", action="append", default=[], metavar="name=value")
@@ -285,14 +337,21 @@ def main(arguments: list[str] | None = None) -> int:
         "--check", action="store_true", help="check parameters and data, write no run"
     )
     parser.add_argument("--stages-only", action="store_true", help="leave main.ipynb out")
+    parser.add_argument(
+        "--resume", action="store_true", help="continue the interrupted run in the run folder"
+    )
     options = parser.parse_args(arguments)
     # A terminated run shall end like a failed one: with its status written.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     start = time.monotonic()
     try:
-        parameters = read_parameters(
-            options.parameters, options.data, options.run, tuple(options.p)
-        )
+        given = (options.data, options.run, tuple(options.p))
+        parameters = read_parameters(options.parameters or "parameters/default.yaml", *given)
+        if options.resume:
+            config = RunLayout(resolve(parameters["run"])).config
+            if not options.parameters and config.exists():
+                parameters = read_parameters(config, *given)
+            parameters["resume"] = True
         if options.check:
             plan(parameters)
             print("fit to use")
@@ -300,6 +359,9 @@ def main(arguments: list[str] | None = None) -> int:
         layout = run(parameters, with_main=not options.stages_only)
     except REFUSALS as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        if isinstance(error, StageFailed):
+            remedy = "remove the cause, then continue with --resume (make: RESUME=1)"
+            print(f"Finished stages are kept: {remedy}", file=sys.stderr)
         return 1
     print(f"\nDone in {time.monotonic() - start:.0f} s. Look at:")
     shown = [layout.report, layout.notebooks, layout.figures, layout.scores, layout.predicted_masks]

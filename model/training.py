@@ -2,6 +2,7 @@
 
 import copy
 import math
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -23,12 +24,13 @@ from model.losses import segmentation_loss
 from model.metrics import score_frames
 from model.representation import Decoding, cell_areas, decode, learn_sizes
 from model.unet import Maps, UNet, UNetConfig
-from preprocess.augment import AugmentConfig
+from preprocess.augment import AugmentConfig, Sample
 from preprocess.flow import coarse_flow
 from preprocess.frames import Frame
 from preprocess.layout import RunLayout
 from preprocess.normalize import Normalization
 from preprocess.patches import PatchDataset
+from preprocess.tiff import atomic_path
 
 
 class TrainingError(RuntimeError):
@@ -91,20 +93,21 @@ class TrainingConfig:
 
     def __post_init__(self):
         counts = "width depth block patch_size batch_size epochs steps_per_epoch".split()
-        for name in counts:
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
+        low = [name for name in counts if getattr(self, name) < 1]
+        problems = [f"{name} is {getattr(self, name)}, expected at least 1" for name in low]
         if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate is {self.learning_rate}, expected more than 0")
+            problems.append(f"learning_rate is {self.learning_rate}, expected more than 0")
         if not 0 < self.scale <= 1:
-            raise ValueError(f"scale is {self.scale}, expected more than 0 and at most 1")
+            problems.append(f"scale is {self.scale}, expected more than 0 and at most 1")
         if not 0 <= self.averaging < 1:
-            raise ValueError(f"averaging is {self.averaging}, expected 0 or more, and less than 1")
-        if self.patch_size % self.net.step:
-            raise ValueError(
+            problems.append(f"averaging is {self.averaging}, expected 0 or more, and less than 1")
+        if not low and self.patch_size % self.net.step:
+            problems.append(
                 f"patch_size {self.patch_size} is not a multiple of {self.net.step} "
                 "(block * 2**depth)"
             )
+        if problems:
+            raise ValueError("; ".join(problems))
 
     @property
     def net(self) -> UNetConfig:
@@ -201,35 +204,67 @@ def initialize(config: TrainingConfig, compute: Compute) -> Learner:
     return Learner(net, averaged(net, config.averaging), optimizer, schedule)
 
 
+def _gradients(learner: Learner, batch: Sample, compute: Compute, parts: int) -> float:
+    """Loss of a batch, and its gradients in the net, worked out in so many parts of the batch."""
+    learner.optimizer.zero_grad()
+    names = ("image", "label", "weight", "flow")
+    size = len(batch["image"])
+    total = 0.0
+    for part in zip(*(batch[name].tensor_split(parts) for name in names), strict=True):
+        image = compute.place(part[0])  # (N, 1, P, P)
+        label, weight, flow = (values.to(image.device) for values in part[1:])
+        with compute.autocast():
+            maps = learner.net(image)
+        loss = segmentation_loss(maps, label, flow, weight) * (len(image) / size)
+        loss.backward()
+        total += loss.item()
+    return total
+
+
+def _gradients_in_memory(
+    learner: Learner, batch: Sample, compute: Compute, parts: int
+) -> tuple[float, int]:
+    """`_gradients` in so many parts, or in halves where the GPU has no memory for it."""
+    size, *_, side = batch["image"].shape
+    for count in range(parts, min(size, 2) + 1):
+        try:
+            return _gradients(learner, batch, compute, count), count
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            print(f"the GPU has no memory for {size // count} patches at a time", flush=True)
+    raise TrainingError(
+        f"the GPU has no memory for a batch of {size} patches of {side} px, nor for half of it; "
+        "lower batch_size, patch_size or width, or close other programs that use the GPU"
+    )
+
+
 def train_epoch(learner: Learner, loader: DataLoader, compute: Compute) -> float:
     """One pass over the batches of `preprocess.patches.PatchDataset`; returns the mean loss.
+
+    Where the memory of the device does not hold a batch, its gradients are added up from halves.
 
     Raises
     ------
     TrainingError
-        If the loss is no longer finite.
+        If the loss is no longer finite, or the memory does not hold half a batch.
     """
     net, average, optimizer, schedule = learner
     net.train()
-    losses = []
+    losses, parts = [], 1
     for batch in loader:
-        image = compute.place(batch["image"])  # (N, 1, P, P)
-        label, weight, flow = (batch[name].to(image.device) for name in ("label", "weight", "flow"))
-        with compute.autocast():
-            maps = net(image)
-        loss = segmentation_loss(maps, label, flow, weight)
-        if not torch.isfinite(loss):
+        loss, parts = _gradients_in_memory(learner, batch, compute, parts)
+        if not math.isfinite(loss):
             raise TrainingError(
-                f"the loss became {loss.item()} at step {len(losses)} of the epoch; the best "
-                "weights so far are kept; lower learning_rate or set precision to float32"
+                f"the loss became {loss} at step {len(losses)} of the epoch, in patches of "
+                f"{', '.join(sorted(set(batch['frame'])))}; the epochs before are kept in "
+                "last.ckpt; look at these frames and their labels, lower learning_rate, or set "
+                "precision to float32"
             )
-        optimizer.zero_grad()
-        loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimizer.step()
         average.update_parameters(net)
         schedule.step()
-        losses.append(loss.item())
+        losses.append(loss)
     return float(np.mean(losses))
 
 
@@ -308,7 +343,8 @@ def fit(
     run : RunLayout
         Where to write.
     resume : bool
-        Continue from last.ckpt, if there is one.
+        Continue from last.ckpt, if there is one. An epoch that was interrupted starts again, with
+        the same patches: the weights are those of a training that was never interrupted.
 
     Returns
     -------
@@ -321,7 +357,9 @@ def fit(
     ValueError
         If there is no training frame.
     TrainingError
-        If the loss is no longer finite.
+        If the loss is no longer finite, or the GPU has too little memory.
+    CheckpointError
+        If last.ckpt is damaged, or of another training.
     """
     if not train:
         raise ValueError("there is no training frame; at least one annotated frame is needed")
@@ -340,10 +378,13 @@ def fit(
     flows = [coarse_flow(frame.label, config.block) for frame in validation]
     net = learner.average.module
     rows, best = [], {"loss": math.inf, "epoch": 0, "weights": net.state_dict()}
+    origin = checkpoint.origin(asdict(config), {"training": train, "validation": validation})
     if resume and run.checkpoint.is_file():
         state = checkpoint.load(run.checkpoint)
+        checkpoint.require_same(origin, state.get("origin", {}), run.checkpoint)
         learner.resume(state["learner"])
         rows, best = state["rows"], state["best"]
+        print(f"continued after epoch {len(rows)}", flush=True)
 
     for epoch in range(len(rows) + 1, config.epochs + 1):
         if validation and epoch - best["epoch"] > config.patience:
@@ -363,12 +404,19 @@ def fit(
         if not validation or scores["validation_loss"] < best["loss"]:
             weights = copy.deepcopy(net.state_dict())
             best = {"loss": scores["validation_loss"], "epoch": epoch, "weights": weights}
-        state = {"learner": learner.state(), "rows": rows, "best": best}
+        state = {"origin": origin, "learner": learner.state(), "rows": rows, "best": best}
         checkpoint.save(run.checkpoint, state)
         print(_progress(rows[-1], config.epochs), flush=True)
 
     history = pd.DataFrame(rows)
-    history.to_csv(run.history, index=False)
+    with atomic_path(run.history) as temporary:
+        history.to_csv(temporary, index=False)
     net.load_state_dict(best["weights"])
     checkpoint.save_model(run.model, net, describe(config, decoding, history, train))
     return history
+
+
+if __name__ == "__main__":
+    from model.headless import main
+
+    sys.exit(main())

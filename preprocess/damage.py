@@ -9,6 +9,8 @@ from pathlib import Path
 import tifffile
 
 MAX_PAGE_BYTES = 2**32  # a frame of 46,000 x 46,000 in 16 bits; a larger one is a damaged header
+BOMB_BYTES = 2**28  # larger pages must not unfold from next to nothing
+BOMB_FACTOR = 2_000  # deflate and LZW reach 1,000 and 1,400 on pixels that are all equal
 TIFF_HEADERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 OTHER_HEADERS = {
     b"\x89PNG": "a PNG image",
@@ -117,7 +119,8 @@ def require_whole(path: Path, file: tifffile.TiffFile, index: int) -> None:
     Raises
     ------
     TiffError
-        If the page is missing, larger than `MAX_PAGE_BYTES`, or ends after the end of the file.
+        If the page is missing, larger than `MAX_PAGE_BYTES`, unfolds from next to nothing, or ends
+        after the end of the file.
     """
     if index >= len(file.pages):
         raise TiffError(path, f"{len(file.pages)} pages", f"page {index}", AGAIN)
@@ -127,6 +130,9 @@ def require_whole(path: Path, file: tifffile.TiffFile, index: int) -> None:
         remedy = f"{AGAIN}, or cut the picture into pieces"
         raise TiffError(path, found, f"at most {MAX_PAGE_BYTES:,} bytes a page", remedy)
     stored = sum(page.databytecounts)
+    if page.nbytes > max(BOMB_BYTES, BOMB_FACTOR * stored):
+        found = f"a page of {page.shape} values, {page.nbytes:,} bytes, out of {stored:,}"
+        raise TiffError(path, found, "no more than its pixels need", f"{AGAIN}, uncompressed")
     ends = (a + n for a, n in zip(page.dataoffsets, page.databytecounts, strict=False))
     end, size = max(ends, default=0), file.filehandle.size
     if end > size:
