@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
+from filelock import FileLock, Timeout
 
 from model.checkpoint import CheckpointError
 from model.training import TrainingConfig, TrainingError, fit
@@ -50,17 +51,24 @@ def train_run(config: Path, resume: bool) -> None:
     ------
     StageMissing
         If stage 02 has not run yet.
+    TrainingError
+        As `fit`, and if another process is running into the folder.
     """
     layout = RunLayout(require(config, "02_preprocess").parent)
     settings = training_config(yaml.safe_load(config.read_text(encoding="utf-8")))
+    how = settings.normalization, settings.scale, layout.weights
     split = read_split(layout.split)
-    train, validation = (
-        load_frames(
-            split[split.role == role], settings.normalization, settings.scale, layout.weights
-        )
-        for role in ("train", "validation")
-    )
-    fit(settings, train, validation, layout, resume)
+    try:
+        with FileLock(layout.root / ".lock", timeout=0):  # the one that the pipeline holds
+            layout.remove_unfinished()
+            train, validation = (
+                load_frames(split[split.role == role], *how) for role in ("train", "validation")
+            )
+            fit(settings, train, validation, layout, resume)
+    except Timeout as error:
+        raise TrainingError(
+            f"{layout.root}: another process is running into this folder; wait for it"
+        ) from error
 
 
 def main(arguments: list[str] | None = None) -> int:
