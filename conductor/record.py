@@ -93,19 +93,20 @@ def require_room(root: Path) -> None:
         If the folder is read-only, or its disk nearly full.
     """
     remedy = "make room, or give another run folder"
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        with atomic_path(root / ".probe") as path:
-            Path(path).write_bytes(bytes(2**12))
-        (root / ".probe").unlink()
-        free = shutil.disk_usage(root).free
-    except OSError as error:
-        raise RunFolderError(f"run: {root} cannot be written to ({error}); {remedy}") from error
+    nearest = next(path for path in (root, *root.parents) if path.exists())
+    free = shutil.disk_usage(nearest).free
     if free < ROOM:
         raise RunFolderError(
             f"run: {root} has {free / 1e6:,.0f} MB of free disk; expected at least "
             f"{ROOM / 1e6:,.0f} MB; {remedy}"
         )
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with atomic_path(root / ".probe") as path:
+            path.write_bytes(bytes(2**12))
+        (root / ".probe").unlink()
+    except OSError as error:
+        raise RunFolderError(f"run: {root} cannot be written to ({error}); {remedy}") from error
 
 
 def fingerprint(data: Path) -> str:
