@@ -202,10 +202,12 @@ def run(parameters: Mapping[str, object], with_main: bool = True) -> RunLayout:
     root, data = resolve(parameters["run"]), resolve(parameters["data"])
     run_record.require_run_folder(root, data)
     parameters, stages = plan(parameters)
+    layout, known = RunLayout(root), run_record.fingerprint(data)
+    if parameters["resume"]:
+        run_record.require_resumable(layout, parameters, known)
     run_record.require_room(root)
-    layout = RunLayout(root)
     with run_record.locked(root):
-        record = _begin(layout, parameters, data)
+        record = _begin(layout, parameters, known)
         try:
             _run_stages([*stages, "main"] if with_main else stages, parameters, layout, record)
             if data == DEFAULT_DATA:
@@ -223,12 +225,11 @@ def run(parameters: Mapping[str, object], with_main: bool = True) -> RunLayout:
     return layout
 
 
-def _begin(layout: RunLayout, parameters: Mapping[str, object], data: Path) -> run_record.Record:
+def _begin(layout: RunLayout, parameters: Mapping[str, object], known: str) -> run_record.Record:
     """Clear the run folder for a new run, or find what an earlier one finished."""
-    known = run_record.fingerprint(data)
     if parameters["resume"]:
-        earlier = run_record.require_resumable(layout, parameters, known)
-        record = run_record.Record(layout, parameters, known, earlier["seconds"])
+        finished = run_record.read_status(layout.root)["seconds"]
+        record = run_record.Record(layout, parameters, known, finished)
         layout.make().remove_unfinished()
         record.say("continued: what is finished is kept")
         record.update()

@@ -107,7 +107,7 @@ def weights(layout: RunLayout) -> dict[str, torch.Tensor]:
     return load_model(layout.model)[0].state_dict()
 
 
-def kill(process: subprocess.Popen, layout: RunLayout, moment: str, after: float) -> float:
+def kill(process: subprocess.Popen, layout: RunLayout, moment: str, epoch: int, wait: float) -> int:
     """Kill a training that is running.
 
     Parameters
@@ -116,24 +116,25 @@ def kill(process: subprocess.Popen, layout: RunLayout, moment: str, after: float
     layout : RunLayout
     moment : {"any", "checkpoint"}
         At any moment, or while the next checkpoint is written.
-    after : float
-        Time since the first epoch was finished [s].
+    epoch : int
+        The epoch after which to kill.
+    wait : float
+        Time to wait then [s].
 
     Returns
     -------
-    float
-        Time at which it was killed, since the first epoch was finished [s].
+    int
+        Exit code, -9 for a process that was killed.
     """
-    process.stdout.readline()
-    begin = time.perf_counter()
-    time.sleep(after)
+    for _ in range(epoch):
+        process.stdout.readline()
+    time.sleep(wait)
     while moment == "checkpoint" and process.poll() is None:
         if any(layout.root.glob(".last.ckpt.*.tmp")):
             break
     process.kill()
-    seconds = time.perf_counter() - begin
     process.communicate()
-    return seconds
+    return process.returncode
 
 
 def trial(seed: int, prepared: RunLayout, folder: Path, length: float, expected: dict) -> dict:
@@ -148,28 +149,27 @@ def trial(seed: int, prepared: RunLayout, folder: Path, length: float, expected:
     folder : Path
         For the copy that is trained.
     length : float
-        What an undisturbed training takes from its first to its last epoch [s].
+        What an epoch takes [s].
     expected : dict
-        Its weights.
+        Weights of an undisturbed training.
     """
     layout = RunLayout(Path(shutil.copytree(prepared.root, folder)))
-    moment = "checkpoint" if seed % 2 else "any"
-    process = start(layout)
-    seconds = kill(process, layout, moment, np.random.default_rng(seed).uniform(0, 0.8 * length))
-    left = sum(1 for _ in layout.root.rglob(".*.tmp"))
-    epochs = len(load(layout.checkpoint)["rows"])
-    finish(start(layout, "--resume"))
-    found = weights(layout)
-    return {
+    rng = np.random.default_rng(seed)
+    row = {
         "seed": seed,
-        "moment": moment,
-        "killed_after_s": round(seconds, 3),
-        "code": process.returncode,
-        "epochs_kept": epochs,
-        "unfinished_files": left,
-        "unfinished_files_after_resume": sum(1 for _ in layout.root.rglob(".*.tmp")),
-        "weights_identical": all(torch.equal(found[name], expected[name]) for name in expected),
+        "moment": "checkpoint" if seed % 2 else "any",
+        "after_epoch": int(rng.integers(1, PARAMETERS["epochs"] - 2)),
+        "wait_s": round(float(rng.uniform(0, length)), 4),
     }
+    process = start(layout)
+    row["exit_code"] = kill(process, layout, row["moment"], row["after_epoch"], row["wait_s"])
+    row["epochs_kept"] = len(load(layout.checkpoint)["rows"])
+    row["half_written_files"] = sum(1 for _ in layout.root.rglob(".*.tmp"))
+    finish(start(layout, "--resume"))
+    row["left_after_resume"] = sum(1 for _ in layout.root.rglob(".*.tmp"))
+    found = weights(layout)
+    row["weights_identical"] = all(torch.equal(found[name], expected[name]) for name in expected)
+    return row
 
 
 def main() -> None:
@@ -183,7 +183,7 @@ def main() -> None:
         process = start(whole)
         times = [time.perf_counter() for _ in process.stdout]  # one line an epoch
         finish(process)
-        length, expected = times[-1] - times[0], weights(whole)
+        length, expected = (times[-1] - times[0]) / len(times), weights(whole)
         rows = []
         for seed in range(options.kills):
             rows.append(trial(seed, prepared, Path(folder) / str(seed), length, expected))

@@ -27,6 +27,7 @@ PACKAGES = (
     "tifffile",
     "papermill",
 )
+LOCK = ".lock"
 ROOM = 2**29  # bytes; a run at default.yaml takes 0.4 GB, checkpoint and its successor included
 FOLDERS = ("notebooks", "figures", "tables", "predicted_masks", "augmented", "weights")
 NOT_COMPARED = ("resume", "run")
@@ -49,7 +50,7 @@ def locked(root: Path) -> Iterator[None]:
     RunFolderError
         If another process runs into the same folder.
     """
-    lock = FileLock(root / ".lock")
+    lock = FileLock(root / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
@@ -80,7 +81,7 @@ def require_run_folder(root: Path, data: Path) -> None:
             f"run: {root} overlaps the data in {data}, which a run never writes to"
         )
     is_ours = here.is_relative_to(PROJECT / "runs") or (root / "status.json").exists()
-    if not is_ours and root.exists() and any(root.iterdir()):
+    if not is_ours and root.exists() and any(p.name != LOCK for p in root.iterdir()):
         raise RunFolderError(f"run: {root} holds files, but no earlier run; give an empty folder")
 
 
@@ -122,8 +123,8 @@ def fingerprint(data: Path) -> str:
     return digest.hexdigest()
 
 
-def require_resumable(layout: RunLayout, parameters: Mapping[str, object], data: str) -> dict:
-    """Status of an earlier run that can be continued.
+def require_resumable(layout: RunLayout, parameters: Mapping[str, object], data: str) -> None:
+    """Refuse to continue what is no earlier run, or one of something else.
 
     Parameters
     ----------
@@ -155,7 +156,6 @@ def require_resumable(layout: RunLayout, parameters: Mapping[str, object], data:
             f"run: the data in {parameters['data']} changed since {layout.root} began; restore "
             "them, or start anew without resume"
         )
-    return earlier
 
 
 def clear_run(layout: RunLayout) -> None:

@@ -30,9 +30,18 @@ def save(path: Path, content: dict[str, Any]) -> None:
     path : Path
     content : dict
         Tensors, numbers, strings, lists and dicts of these.
+
+    Raises
+    ------
+    OSError
+        If the disk is full; an earlier file stays.
     """
-    with atomic_path(path) as temporary:
-        torch.save(content, temporary)
+    try:
+        with atomic_path(path) as temporary:
+            torch.save(content, temporary)
+    except RuntimeError as error:  # what torch makes of a failed write
+        cause = str(error).splitlines()[0]
+        raise OSError(f"{path}: not written: is the disk full? ({cause})") from error
 
 
 def _require_whole(path: Path) -> None:
