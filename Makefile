@@ -13,7 +13,7 @@ IN := $(VENV)/bin
 OPTIONS := $(if $(PARAMETERS),--parameters "$(PARAMETERS)") $(if $(RESUME),--resume) $(if $(DATA),--data "$(DATA)") $(if $(RUN),--run "$(RUN)") $(foreach pair,$(SET),-p "$(pair)")
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test lab refresh clean
+.PHONY: help run check test lab refresh faults clean
 
 help:
 	@echo "make run                    the whole study, from frames to report; with your own:"
@@ -23,6 +23,7 @@ help:
 	@echo "make test                   all tests, at most 15 minutes on 2 cores"
 	@echo "make lab                    JupyterLab on the notebooks"
 	@echo "make refresh                rewrite the stored outputs and figures/ from the default data"
+	@echo "make faults                 rewrite docs/faults.md from the tests"
 	@echo "make clean                  remove .venv, caches and the simulated frames; runs/ stays"
 
 $(STAMP): requirements.txt pyproject.toml
@@ -49,6 +50,9 @@ lab: $(STAMP)
 refresh: $(STAMP)
 	@echo "Rewriting the stored outputs: a few minutes on one core."
 	@$(IN)/python tests/refresh_notebooks.py
+
+faults: $(STAMP)
+	@$(IN)/python -m tests.faults.document
 
 clean:
 	@rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache

@@ -214,12 +214,12 @@ class Worker:
 
     def read(self, kind: str, number: int) -> str:
         """Outcome of damaged file `number` of a kind."""
-        self.connection.send((kind, number))
         try:
+            self.connection.send((kind, number))
             if self.connection.poll(SECONDS):
                 return self.connection.recv()
             found = f"failed: more than {SECONDS:.0f} s"
-        except EOFError:
+        except (EOFError, OSError):
             self.process.join()
             found = f"failed: crashed with code {self.process.exitcode}"
         self.stop()
