@@ -16,8 +16,8 @@ from preprocess.tiff import atomic_path
 DOCUMENT = PROJECT / "docs" / "faults.md"
 HEAD = """# What may go wrong, and what you then see
 
-The rule: what cannot be used is refused before anything starts, with a table of all offenders (file,
-what was found, what was expected, what to do), nothing written and an exit code other than 0.
+The rule: what cannot be used is refused before anything starts, with a table of all offenders
+(file, what was found, what was expected, what to do), nothing written and an exit code other than 0.
 Nothing is ever left out silently: what is not refused and is not as usual is a warning. A data
 folder is never written to. Files appear whole or not at all.
 
@@ -46,7 +46,7 @@ def cases_of(source: str, file: str) -> list[Case]:
     """The cases that a test module documents."""
     found = []
     for node in ast.walk(ast.parse(source)):
-        name = re.match(r"test_case_(\d\d)_", getattr(node, "name", ""))
+        name = isinstance(node, ast.FunctionDef) and re.match(r"test_case_(\d\d)_", node.name)
         text = ast.get_docstring(node) if name else None
         if text and "\n\n" in text:
             fault, seen = (" ".join(part.split()) for part in text.split("\n\n", 1))
