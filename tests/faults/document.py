@@ -17,7 +17,7 @@ DOCUMENT = PROJECT / "docs" / "faults.md"
 HEAD = """# What may go wrong, and what you then see
 
 The rule: what cannot be used is refused before anything starts, with a table of all offenders
-(file, what was found, what was expected, what to do), nothing written and an exit code other than 0.
+(file, found, expected, what to do), nothing written and an exit code other than 0.
 Nothing is ever left out silently: what is not refused and is not as usual is a warning. A data
 folder is never written to. Files appear whole or not at all.
 
