@@ -40,6 +40,7 @@ STAGES = {
     "05_test": "about a second a frame and net",
     "06_discuss": "about a minute",
 }
+NEEDS_TEST_FRAMES = ("05_test", "06_discuss")
 NEEDS_LABELS = ("02_preprocess", "03_augment", "04_train")
 REFERENCE_SETTINGS = {
     "OMP_NUM_THREADS": "1",
@@ -149,11 +150,20 @@ def plan(parameters: Mapping[str, object]) -> tuple[dict[str, object], list[str]
     print(f"data: {data}: {len(frames)} frames", flush=True)
     if len(findings):
         print(findings.to_string(index=False), flush=True)
+    stages = [*STAGES]
+    if not (frames["split"] == "test").any():
+        if not trainable:
+            raise DataError(
+                f"data: {data} has no labels to train on and no frames to segment; outline cells "
+                "in train/labels, or move the images to test/images"
+            )
+        print("no frames in test/images: 05, 06 and the report are left out, a net is trained")
+        stages = [stage for stage in STAGES if stage not in NEEDS_TEST_FRAMES]
     if trainable:
-        return dict(parameters), [*STAGES]
+        return dict(parameters), stages
     print("no training labels: 02 to 04 are left out, earlier trained weights give the masks")
     weights = "shipped" if parameters["weights"] == "run" else parameters["weights"]
-    return {**parameters, "weights": weights}, [s for s in STAGES if s not in NEEDS_LABELS]
+    return {**parameters, "weights": weights}, [s for s in stages if s not in NEEDS_LABELS]
 
 
 def _require_possible(parameters: Mapping[str, object], trainable: bool) -> None:
@@ -206,6 +216,7 @@ def run(parameters: Mapping[str, object], with_main: bool = True) -> RunLayout:
     if parameters["resume"]:
         run_record.require_resumable(layout, parameters, known)
     run_record.require_room(root)
+    with_main = with_main and [*STAGES][-1] in stages
     with run_record.locked(root):
         record = _begin(layout, parameters, known)
         try:

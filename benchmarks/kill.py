@@ -52,9 +52,10 @@ ENVIRONMENT = os.environ | {
 
 
 def write_frames(data: Path) -> None:
-    """Two training frames and one to validate on, of bright discs on dark ground."""
+    """Two frames to train on, one to validate on, one to test on: bright discs on dark ground."""
     y, x = np.mgrid[:64, :64]
-    for seed, name in enumerate(("train/{}/t1", "train/{}/t2", "validation/{}/v1")):
+    names = ("train/{}/t1", "train/{}/t2", "validation/{}/v1", "test/{}/s1")
+    for seed, name in enumerate(names):
         rng = np.random.default_rng(seed)
         label = np.zeros((64, 64), np.uint16)
         for cell, (cy, cx) in enumerate(((16, 16), (16, 36), (44, 40)), start=1):
@@ -83,7 +84,8 @@ def prepare(folder: Path, **changes: object) -> RunLayout:
     split = assign_roles(list_frames(folder / "data"), "all", 0)
     write_split(split, layout.split)
     settings = training_config(parameters)
-    write_weights(load_frames(split, settings.normalization, settings.scale), layout.weights)
+    annotated = split[split.role.isin(["train", "validation"])]
+    write_weights(load_frames(annotated, settings.normalization, settings.scale), layout.weights)
     return layout
 
 

@@ -237,6 +237,7 @@ def test_unfit_data_are_refused_before_anything_is_written(stand_ins: Path, monk
         ([("train", "a.tif"), ("test", "")], "run", [*pipeline.STAGES]),
         ([("test", "")], "shipped", ["01_explore", "05_test", "06_discuss"]),
         ([("train", ""), ("test", "b.tif")], "shipped", ["01_explore", "05_test", "06_discuss"]),
+        ([("train", "a.tif")], "run", ["01_explore", *pipeline.NEEDS_LABELS]),
     ],
 )
 def test_nothing_is_trained_without_labels(rows, weights, stages, stand_ins, monkeypatch) -> None:
@@ -244,6 +245,13 @@ def test_nothing_is_trained_without_labels(rows, weights, stages, stand_ins, mon
     monkeypatch.setattr(pipeline, "check_data", lambda _, train: pd.DataFrame(columns=FINDINGS))
     planned, found = pipeline.plan(pipeline.read_parameters(data="frames"))
     assert (planned["weights"], found) == (weights, stages)
+
+
+def test_nothing_to_train_on_and_nothing_to_segment(stand_ins: Path, monkeypatch) -> None:
+    monkeypatch.setattr(pipeline, "list_frames", lambda _: frames(("train", "")))
+    monkeypatch.setattr(pipeline, "check_data", lambda _, train: pd.DataFrame(columns=FINDINGS))
+    with pytest.raises(DataError, match="outline cells in train/labels, or move the images to"):
+        pipeline.plan(pipeline.read_parameters(data="frames"))
 
 
 def test_default_data_are_filled_once_and_never_mixed_with_a_users(
