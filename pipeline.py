@@ -21,7 +21,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import nbconvert
-import yaml
 
 from conductor import parameters as parameter_set
 from conductor import record as run_record
@@ -144,7 +143,11 @@ def plan(parameters: Mapping[str, object]) -> tuple[dict[str, object], list[str]
     data = provide_data(parameters["data"])
     frames = list_frames(data)
     trainable = bool(((frames["split"] == "train") & (frames["label"] != "")).any())
-    _require_possible(parameters, trainable)
+    from model.headless import impossible  # torch takes seconds to import
+
+    problems = parameter_set.impossible(parameters) + impossible(parameters, trainable)
+    if problems:
+        raise parameter_set.ParameterError("\n  ".join(["parameters refused:", *problems]))
     findings = check_data(data, train=trainable)
     require_fit(findings)
     print(f"data: {data}: {len(frames)} frames", flush=True)
@@ -164,27 +167,6 @@ def plan(parameters: Mapping[str, object]) -> tuple[dict[str, object], list[str]
     print("no training labels: 02 to 04 are left out, earlier trained weights give the masks")
     weights = "shipped" if parameters["weights"] == "run" else parameters["weights"]
     return {**parameters, "weights": weights}, [s for s in stages if s not in NEEDS_LABELS]
-
-
-def _require_possible(parameters: Mapping[str, object], trainable: bool) -> None:
-    """Refuse values of the right type that no run can go to its end with."""
-    from model.checkpoint import CheckpointError, load_model  # torch takes seconds to import
-    from model.headless import training_config
-
-    problems = parameter_set.impossible(parameters)
-    for name, words in parameter_set.WORDS.items():
-        if parameters[name] not in words:
-            try:
-                load_model(resolve(parameters[name]))
-            except CheckpointError as error:
-                problems.append(f"{name}: {error}")
-    if trainable:
-        try:
-            training_config(parameters)
-        except ValueError as error:
-            problems.append(str(error))
-    if problems:
-        raise parameter_set.ParameterError("\n  ".join(["parameters refused:", *problems]))
 
 
 def run(parameters: Mapping[str, object], with_main: bool = True) -> RunLayout:
@@ -218,7 +200,7 @@ def run(parameters: Mapping[str, object], with_main: bool = True) -> RunLayout:
     run_record.require_room(root)
     with_main = with_main and [*STAGES][-1] in stages
     with run_record.locked(root):
-        record = _begin(layout, parameters, known)
+        record = run_record.begin(layout, parameters, known)
         try:
             _run_stages([*stages, "main"] if with_main else stages, parameters, layout, record)
             if data == DEFAULT_DATA:
@@ -234,24 +216,6 @@ def run(parameters: Mapping[str, object], with_main: bool = True) -> RunLayout:
                 raise run_record.RunFolderError(f"run: {root}: {error}") from error
             raise
     return layout
-
-
-def _begin(layout: RunLayout, parameters: Mapping[str, object], known: str) -> run_record.Record:
-    """Clear the run folder for a new run, or find what an earlier one finished."""
-    if parameters["resume"]:
-        finished = run_record.read_status(layout.root)["seconds"]
-        record = run_record.Record(layout, parameters, known, finished)
-        layout.make().remove_unfinished()
-        record.say("continued: what is finished is kept")
-        record.update()
-        return record
-    record = run_record.Record(layout, parameters, known)
-    record.update()
-    run_record.clear_run(layout)
-    layout.make()
-    with atomic_path(layout.config) as path:
-        path.write_text(yaml.safe_dump(dict(parameters), sort_keys=False), encoding="utf-8")
-    return record
 
 
 def _run_stages(

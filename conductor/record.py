@@ -245,3 +245,29 @@ class Echo:
 
     def flush(self) -> None:
         """Nothing is held back."""
+
+
+def begin(layout: RunLayout, parameters: Mapping[str, object], data: str) -> Record:
+    """Clear the run folder for a new run, or find what the one to be continued has finished.
+
+    Parameters
+    ----------
+    layout : RunLayout
+    parameters : mapping
+        The complete set; `resume` says which of the two.
+    data : str
+        As `fingerprint` gives it.
+    """
+    if parameters["resume"]:
+        record = Record(layout, parameters, data, read_status(layout.root)["seconds"])
+        layout.make().remove_unfinished()
+        record.say("continued: what is finished is kept")
+        record.update()
+        return record
+    record = Record(layout, parameters, data)
+    record.update()
+    clear_run(layout)
+    layout.make()
+    with atomic_path(layout.config) as path:
+        path.write_text(yaml.safe_dump(dict(parameters), sort_keys=False), encoding="utf-8")
+    return record

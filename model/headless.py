@@ -1,6 +1,8 @@
 """Training without a notebook, on the files that stage 02 laid into a run.
 
-python -m model.training RUN/config.yaml [--resume]
+    python -m model.training RUN/config.yaml [--resume]
+
+With `--resume` it goes on after the last epoch in RUN/last.ckpt.
 """
 
 import argparse
@@ -11,17 +13,17 @@ from pathlib import Path
 import yaml
 from filelock import FileLock, Timeout
 
-from model.checkpoint import CheckpointError
+from model.checkpoint import CheckpointError, load_model
+from model.memory import GpuMemoryError
 from model.training import TrainingConfig, TrainingError, fit
 from preprocess.frames import load_frames
-from preprocess.layout import SHIPPED_MODEL, RunLayout, StageMissing, require, resolve
+from preprocess.layout import SHIPPED_MODEL, RunLayout, require, resolve
 from preprocess.split import read_split
-from preprocess.tiff import TiffError
 
 NAMES = (
     "width depth patch_size batch_size epochs steps_per_epoch learning_rate seed precision scale"
 ).split()
-REFUSALS = (StageMissing, TiffError, CheckpointError, TrainingError, ValueError, OSError)
+REFUSALS = (TrainingError, GpuMemoryError, ValueError, OSError)
 
 
 def training_config(parameters: Mapping[str, object]) -> TrainingConfig:
@@ -35,6 +37,31 @@ def training_config(parameters: Mapping[str, object]) -> TrainingConfig:
     start = str(parameters["start"])
     begin = {"scratch": start, "shipped": SHIPPED_MODEL}.get(start, resolve(start))
     return TrainingConfig(**{name: parameters[name] for name in NAMES}, start=str(begin))
+
+
+def impossible(parameters: Mapping[str, object], trainable: bool) -> list[str]:
+    """What no run can go to its end with: settings out of range, and nets that cannot be read.
+
+    Parameters
+    ----------
+    parameters : mapping
+        The complete set of a run.
+    trainable : bool
+        Whether a net will be trained.
+    """
+    problems = []
+    for name, words in (("weights", ("run", "shipped")), ("start", ("scratch", "shipped"))):
+        if parameters[name] not in words:
+            try:
+                load_model(resolve(parameters[name]))
+            except CheckpointError as error:
+                problems.append(f"{name}: {error}")
+    if trainable:
+        try:
+            training_config(parameters)
+        except ValueError as error:
+            problems.append(str(error))
+    return problems
 
 
 def train_run(config: Path, resume: bool) -> None:

@@ -21,10 +21,11 @@ from model import checkpoint
 from model.device import Compute, choose
 from model.inference import predict_maps
 from model.losses import segmentation_loss
+from model.memory import add_gradients
 from model.metrics import score_frames
 from model.representation import Decoding, cell_areas, decode, learn_sizes
 from model.unet import Maps, UNet, UNetConfig
-from preprocess.augment import AugmentConfig, Sample
+from preprocess.augment import AugmentConfig
 from preprocess.flow import coarse_flow
 from preprocess.frames import Frame
 from preprocess.layout import RunLayout
@@ -204,55 +205,22 @@ def initialize(config: TrainingConfig, compute: Compute) -> Learner:
     return Learner(net, averaged(net, config.averaging), optimizer, schedule)
 
 
-def _gradients(learner: Learner, batch: Sample, compute: Compute, parts: int) -> float:
-    """Loss of a batch, and its gradients in the net, worked out in so many parts of the batch."""
-    learner.optimizer.zero_grad()
-    names = ("image", "label", "weight", "flow")
-    size = len(batch["image"])
-    total = 0.0
-    for part in zip(*(batch[name].tensor_split(parts) for name in names), strict=True):
-        image = compute.place(part[0])  # (N, 1, P, P)
-        label, weight, flow = (values.to(image.device) for values in part[1:])
-        with compute.autocast():
-            maps = learner.net(image)
-        loss = segmentation_loss(maps, label, flow, weight) * (len(image) / size)
-        loss.backward()
-        total += loss.item()
-    return total
-
-
-def _gradients_in_memory(
-    learner: Learner, batch: Sample, compute: Compute, parts: int
-) -> tuple[float, int]:
-    """`_gradients` in so many parts, or in halves where the GPU has no memory for it."""
-    size, *_, side = batch["image"].shape
-    for count in range(parts, min(size, 2) + 1):
-        try:
-            return _gradients(learner, batch, compute, count), count
-        except torch.OutOfMemoryError:
-            torch.cuda.empty_cache()
-            print(f"the GPU has no memory for {size // count} patches at a time", flush=True)
-    raise TrainingError(
-        f"the GPU has no memory for a batch of {size} patches of {side} px, nor for half of it; "
-        "lower batch_size, patch_size or width, or close other programs that use the GPU"
-    )
-
-
 def train_epoch(learner: Learner, loader: DataLoader, compute: Compute) -> float:
     """One pass over the batches of `preprocess.patches.PatchDataset`; returns the mean loss.
-
-    Where the memory of the device does not hold a batch, its gradients are added up from halves.
 
     Raises
     ------
     TrainingError
-        If the loss is no longer finite, or the memory does not hold half a batch.
+        If the loss is no longer finite.
+    GpuMemoryError
+        If the GPU has no memory for half a batch.
     """
     net, average, optimizer, schedule = learner
     net.train()
     losses, parts = [], 1
     for batch in loader:
-        loss, parts = _gradients_in_memory(learner, batch, compute, parts)
+        optimizer.zero_grad()
+        loss, parts = add_gradients(net, batch, compute, parts)
         if not math.isfinite(loss):
             raise TrainingError(
                 f"the loss became {loss} at step {len(losses)} of the epoch, in patches of "
@@ -357,7 +325,9 @@ def fit(
     ValueError
         If there is no training frame.
     TrainingError
-        If the loss is no longer finite, or the GPU has too little memory.
+        If the loss is no longer finite.
+    GpuMemoryError
+        If the GPU has no memory for half a batch.
     CheckpointError
         If last.ckpt is damaged, or of another training.
     """

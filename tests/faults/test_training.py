@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from benchmarks.kill import ENVIRONMENT, prepare, weights
-from model import checkpoint, headless, training
+from model import checkpoint, headless, memory, training
 from model.checkpoint import load, load_model, save_model
 from model.device import choose
 from model.unet import UNet, UNetConfig
@@ -86,12 +86,12 @@ def test_case_35_loss_is_not_finite(run: RunLayout, capsys, monkeypatch) -> None
     Training stops at that step, before the weights are changed, and names the frames of the batch.
     The epochs before are kept in last.ckpt.
     """
-    loss, steps = training.segmentation_loss, iter(range(99))
+    loss, steps = memory.segmentation_loss, iter(range(99))
 
     def broken(*arguments):
         return loss(*arguments) * (float("nan") if next(steps) == 6 else 1)
 
-    monkeypatch.setattr(training, "segmentation_loss", broken)
+    monkeypatch.setattr(memory, "segmentation_loss", broken)
     monkeypatch.setattr(training, "_validate", lambda *_: {"validation_loss": 0.5} | SCORES)
     assert train(run) == 1
     error = capsys.readouterr().err
@@ -109,7 +109,7 @@ def test_case_36_gpu_out_of_memory(run: RunLayout, capsys, monkeypatch, holds: i
     The gradients of the batch are added up from two halves. Where half a batch is too much as well,
     training stops and says which parameters to lower. (Tested with a stand-in for the GPU.)
     """
-    loss, sizes = training.segmentation_loss, []
+    loss, sizes = memory.segmentation_loss, []
 
     def limited(maps, label, *arguments):
         sizes.append(len(label))
@@ -117,7 +117,7 @@ def test_case_36_gpu_out_of_memory(run: RunLayout, capsys, monkeypatch, holds: i
             raise torch.OutOfMemoryError
         return loss(maps, label, *arguments)
 
-    monkeypatch.setattr(training, "segmentation_loss", limited)
+    monkeypatch.setattr(memory, "segmentation_loss", limited)
     monkeypatch.setattr(training, "_validate", lambda *_: {"validation_loss": 0.5} | SCORES)
     code = train(run)
     said = capsys.readouterr()
@@ -182,14 +182,14 @@ def test_case_39_interrupted_and_resumed(run: RunLayout, whole: dict, monkeypatc
     On the same processor the net has the same bits as if nothing had happened. benchmarks/kill.csv
     has twenty kills at random moments, with their seeds.
     """
-    loss, steps = training.segmentation_loss, iter(range(99))
+    loss, steps = memory.segmentation_loss, iter(range(99))
 
     def interrupted(*arguments):
         if next(steps) == step:
             raise KeyboardInterrupt
         return loss(*arguments)
 
-    monkeypatch.setattr(training, "segmentation_loss", interrupted)
+    monkeypatch.setattr(memory, "segmentation_loss", interrupted)
     with pytest.raises(KeyboardInterrupt):
         train(run)
     monkeypatch.undo()
