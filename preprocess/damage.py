@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 
 import tifffile
@@ -139,5 +140,8 @@ def require_whole(path: Path, file: tifffile.TiffFile, index: int) -> None:
         raise TiffError(path, f"cut off at {size:,} bytes", f"{end:,} bytes", AGAIN)
     keyframe = page.keyframe
     is_raw = keyframe.compression == tifffile.COMPRESSION.NONE and keyframe.bitspersample % 8 == 0
+    pieces, claimed = len(page.dataoffsets), prod(page.chunked)
+    if not is_raw and pieces < claimed:
+        raise TiffError(path, f"{pieces:,} strips or tiles", f"{claimed:,}", AGAIN)
     if is_raw and stored < page.nbytes:
         raise TiffError(path, f"{stored:,} bytes of pixels", f"{page.nbytes:,} bytes", AGAIN)
