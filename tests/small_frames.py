@@ -1,5 +1,6 @@
 """A data set of frames of 4 x 6 pixels, for tests of what is listed, checked and refused."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -33,3 +34,13 @@ def write_labelled(root: Path) -> Path:
         put(root / f"{name.format('labels')}.tif", LABEL)
     put(root / "test/images/s1.tif", picture(9))
     return root
+
+
+def tree_hash(root: Path) -> str:
+    """Hash of the names, contents and times of all files and folders below `root`."""
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*")):
+        content = path.read_bytes() if path.is_file() else b""
+        stamp = f"{path.relative_to(root)!r} {path.stat().st_mtime_ns} ".encode()
+        digest.update(stamp + hashlib.sha256(content).digest())
+    return digest.hexdigest()

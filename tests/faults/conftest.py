@@ -1,6 +1,5 @@
 """The command line in this process, asked whether a data set is fit, and what it answered."""
 
-import hashlib
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 import pipeline
-from tests.small_frames import write_labelled
+from tests.small_frames import tree_hash, write_labelled
 
 QUICK = ["--parameters", "parameters/quick.yaml"]
 
@@ -39,16 +38,6 @@ class Answer(NamedTuple):
     def _says(text: str, name: str, said: tuple[str, ...]) -> None:
         lines = [line for line in text.splitlines() if name in line]
         assert any(all(words in line for words in said) for line in lines), text
-
-
-def tree_hash(root: Path) -> str:
-    """Hash of the names, contents and times of all files and folders below `root`."""
-    digest = hashlib.sha256()
-    for path in sorted(root.rglob("*")):
-        content = path.read_bytes() if path.is_file() else b""
-        stamp = f"{path.relative_to(root)!r} {path.stat().st_mtime_ns} ".encode()
-        digest.update(stamp + hashlib.sha256(content).digest())
-    return digest.hexdigest()
 
 
 @pytest.fixture

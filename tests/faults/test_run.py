@@ -12,7 +12,8 @@ from benchmarks.kill import prepare, weights
 from conductor import record
 from model import headless, training
 from model.checkpoint import load
-from tests.faults.conftest import QUICK, tree_hash
+from tests.faults.conftest import QUICK
+from tests.small_frames import tree_hash
 
 
 def mounted(folder: Path, options: str) -> None:
