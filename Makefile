@@ -13,13 +13,14 @@ IN := $(VENV)/bin
 OPTIONS := $(if $(PARAMETERS),--parameters "$(PARAMETERS)") $(if $(RESUME),--resume) $(if $(DATA),--data "$(DATA)") $(if $(RUN),--run "$(RUN)") $(foreach pair,$(SET),-p "$(pair)")
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test lab refresh faults clean
+.PHONY: help run check t98g test lab refresh faults clean
 
 help:
 	@echo "make run                    the whole study, from frames to report; with your own:"
 	@echo "                            DATA=folder RUN=folder PARAMETERS=file SET='name=value name=value'"
 	@echo "                            RESUME=1 continues a run that was interrupted"
 	@echo "make check DATA=folder      is this data set fit to use? lists every offender"
+	@echo "make t98g                   fetch 50 real frames with outlines into T98G/ (108 MB)"
 	@echo "make test                   all tests, at most 15 minutes on 2 cores"
 	@echo "make lab                    JupyterLab on the notebooks"
 	@echo "make refresh                rewrite the stored outputs and figures/ from the default data"
@@ -39,6 +40,9 @@ run: $(STAMP)
 
 check: $(STAMP)
 	@$(IN)/python pipeline.py --check $(OPTIONS)
+
+t98g: $(STAMP)
+	@$(IN)/python -m preprocess.sources.download t98g --to T98G
 
 test: $(STAMP)
 	@echo "Testing: at most 15 minutes on 2 cores."

@@ -9,6 +9,7 @@ executed copies in RUN/notebooks. Stages hand over by the files of the run folde
 """
 
 import argparse
+import itertools
 import os
 import shutil
 import signal
@@ -28,7 +29,7 @@ from conductor.stage import StageFailed, execute_notebook
 from preprocess.check import DataError, check_data, list_frames, require_fit
 from preprocess.layout import PROJECT, SPLITS, RunLayout, resolve
 from preprocess.sources.simulate import write_default
-from preprocess.tiff import atomic_path
+from preprocess.tiff import ENDINGS, atomic_path
 
 DEFAULT_DATA = PROJECT / "unet_data"
 STAGES = {
@@ -111,7 +112,8 @@ def fill_default_data() -> None:
     added to.
     """
     marker = DEFAULT_DATA / ".filling"
-    if not marker.exists() and any(next((DEFAULT_DATA / s).rglob("*.tif*"), None) for s in SPLITS):
+    files = itertools.chain.from_iterable((DEFAULT_DATA / split).rglob("*") for split in SPLITS)
+    if not marker.exists() and any(path.suffix.lower() in ENDINGS for path in files):
         return
     print("unet_data: simulating the default frames; takes about a minute and 31 MB", flush=True)
     DEFAULT_DATA.mkdir(exist_ok=True)
@@ -141,14 +143,15 @@ def plan(parameters: Mapping[str, object]) -> tuple[dict[str, object], list[str]
         With a table of every offender.
     """
     data = provide_data(parameters["data"])
-    frames = list_frames(data)
+    selection = parameters["channel"], parameters["series"]
+    frames = list_frames(data, *selection)
     trainable = bool(((frames["split"] == "train") & (frames["label"] != "")).any())
     from model.headless import impossible  # torch takes seconds to import
 
     problems = parameter_set.impossible(parameters) + impossible(parameters, trainable)
     if problems:
         raise parameter_set.ParameterError("\n  ".join(["parameters refused:", *problems]))
-    findings = check_data(data, train=trainable)
+    findings = check_data(data, trainable, *selection)
     require_fit(findings)
     print(f"data: {data}: {len(frames)} frames", flush=True)
     if len(findings):

@@ -35,11 +35,11 @@ from cellpose.train import train_seg
 from cellpose.transforms import normalize_img, resize_image
 
 from preprocess.check import list_frames
-from preprocess.frames import read_cells
+from preprocess.frames import read_cells, read_recorded
 from preprocess.layout import SPLITS
 from preprocess.normalize import resize_label
 from preprocess.split import assign_roles
-from preprocess.tiff import read_image, write_tiff
+from preprocess.tiff import write_tiff
 
 SCALE = 0.6  # working resolution, as a share of the frames' own
 CROPS = 8  # an epoch
@@ -64,7 +64,7 @@ def load_frames(table: pd.DataFrame) -> tuple[list[np.ndarray], list[np.ndarray]
     """
     images, labels = [], []
     for row in table.itertuples():
-        image = normalize_img(read_image(row.image, row.page)[..., None])  # (H, W, 1)
+        image = normalize_img(read_recorded(row)[..., None])  # (H, W, 1)
         images.append(resize_image(image, rsz=SCALE))
         labels.append(resize_label(read_cells(row)[0], images[-1].shape))
     return images, labels_to_flows(labels, device=torch.device("cpu"))
@@ -122,7 +122,7 @@ def write_masks(model: CellposeModel, frames: pd.DataFrame, folder: Path) -> pd.
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for frame in frames.itertuples():
-        image = read_image(frame.image, frame.page)
+        image = read_recorded(frame)
         start = time.perf_counter()
         label, _, _ = model.eval(image, channels=GREY, rescale=SCALE)
         rows.append((frame.name, int(label.max()), time.perf_counter() - start))

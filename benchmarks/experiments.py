@@ -4,8 +4,11 @@
 
 Every row of benchmarks/experiments.csv is one training, from scratch unless the variant says
 otherwise, and the mean scores on the frames of the split `train` that the set holds out; running a
-row again replaces it. `--keep FOLDER` keeps the nets for the benchmarks that need some, and
-`--summary` prints mean and spread over the sets without training anything.
+row again replaces it. Sets are five folds, five triples of frames, and the counts of the learning
+curve (`benchmarks.held_out`). What is refined starts from the net of `make run`, which has seen
+simulated frames only, or from `--simulated MODEL.pth`. `--keep FOLDER` keeps the nets for the
+benchmarks that need some, and `--summary` prints mean and spread over the sets without training
+anything.
 """
 
 import argparse
@@ -19,20 +22,42 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.held_out import SETS, labelled_frames, split_of
+from benchmarks.held_out import FOLDS, SETS, TRIPLES, labelled_frames, split_of
 from model.evaluation import score_model
 from model.inference import Segmenter
 from model.representation import Decoding
 from model.training import TrainingConfig, fit
 from preprocess.augment import NO_AUGMENTATION, RIGID, AugmentConfig
 from preprocess.frames import Frame, load_frames
-from preprocess.layout import BENCHMARKS, RunLayout
+from preprocess.layout import BENCHMARKS, PROJECT, RunLayout
 from preprocess.tiff import atomic_path
 
 TABLE = BENCHMARKS / "experiments.csv"
+SIMULATED = PROJECT / "runs/unet_data/model.pth"  # the net of `make run`
 KEY = ["variant", "set", "seed"]
 SCORES = ["IoU", "AP50", "mSA", "F1", "SEG"]
-BASE = TrainingConfig(width=16, epochs=12, steps_per_epoch=20)
+RECIPE = TrainingConfig()  # that of 04
+BASE = replace(
+    RECIPE,
+    patch_size=512,
+    batch_size=4,
+    epochs=12,
+    augmentation=AugmentConfig(share=1.0, invert=0.0),
+)
+
+
+DIFFERENCE = ("patch_size", "batch_size", "epochs", "augmentation")  # of RECIPE and BASE
+STRONGER = replace(
+    BASE.augmentation,
+    scale=(0.65, 1.5),
+    elastic=0.4,
+    gamma=0.5,
+    contrast=0.4,
+    brightness=0.2,
+    gradient=0.4,
+    noise=0.1,
+    blur=0.3,
+)
 
 
 @dataclass(frozen=True)
@@ -45,17 +70,22 @@ class Variant:
         Fields of `model.training.TrainingConfig` that differ.
     border_weights : bool
         Whether gaps between cells count more than other pixels.
+    refined : bool
+        Whether training starts from a net that has seen simulated frames only.
     """
 
     change: dict[str, Any] = field(default_factory=dict)
     border_weights: bool = True
+    refined: bool = False
 
 
+RECIPE_OF_04 = {name: getattr(RECIPE, name) for name in DIFFERENCE}
+LARGE = {"width": 32, "epochs": 30, "steps_per_epoch": 40, "decoding": Decoding(foreground=0.6)}
 VARIANTS = {
     "base": Variant(),
-    "recipe of 04": Variant({"width": 32, "epochs": 20}),
+    "refined": Variant(refined=True),
+    "longer": Variant({"epochs": 20}),
     "width 32": Variant({"width": 32}),
-    "three times the steps": Variant({"epochs": 36}),
     "half resolution": Variant({"scale": 0.5, "block": 1, "patch_size": 256}),
     "full resolution without blocks": Variant({"block": 1, "patch_size": 256}),
     "half the learning rate": Variant({"learning_rate": BASE.learning_rate / 2}),
@@ -63,13 +93,31 @@ VARIANTS = {
     "weights of the last step": Variant({"averaging": 0.0}),
     "no augmentation": Variant({"augmentation": NO_AUGMENTATION}),
     "rigid augmentation": Variant({"augmentation": RIGID}),
-    "sizes from half to double": Variant({"augmentation": AugmentConfig(scale=(0.5, 2.0))}),
-    "inverted contrast": Variant({"augmentation": AugmentConfig(invert=0.2)}),
+    "sizes from half to double": Variant(
+        {"augmentation": replace(BASE.augmentation, scale=(0.5, 2.0))}
+    ),
+    "inverted contrast": Variant({"augmentation": replace(BASE.augmentation, invert=0.2)}),
     "no border weights": Variant(border_weights=False),
-    "every cell kept": Variant({"decoding": Decoding(confidence=0.0)}),
-    "foreground from 0.5": Variant({"decoding": Decoding(foreground=0.5)}),
     "small patches": Variant({"patch_size": 256, "batch_size": 16}),
     "eight patches, half the steps": Variant({"batch_size": 8, "steps_per_epoch": 10}),
+    "large": Variant(LARGE),
+    "large, longer": Variant(LARGE | {"epochs": 75}),
+    "large, eight patches": Variant(LARGE | {"batch_size": 8}),
+    "large, no border weights": Variant(LARGE, border_weights=False),
+    "large, stronger augmentation": Variant(LARGE | {"augmentation": STRONGER}),
+    "large, eight patches, rigid": Variant(LARGE | {"batch_size": 8, "augmentation": RIGID}),
+    "large, eight patches, half augmented": Variant(
+        LARGE | {"batch_size": 8, "augmentation": AugmentConfig()}
+    ),
+    "recipe of 04": Variant(RECIPE_OF_04),
+    "recipe of 04, refined": Variant(RECIPE_OF_04, refined=True),
+}
+
+READINGS = {  # other thresholds on what the net of "base" says
+    "every cell kept": {"confidence": 0.0},
+    "fewer cells dropped": {"confidence": 0.5},
+    "more cells dropped": {"confidence": 0.7},
+    "foreground from 0.5": {"foreground": 0.5},
 }
 
 
@@ -81,27 +129,45 @@ def loaded(table: pd.DataFrame, config: TrainingConfig, border_weights: bool) ->
     return [replace(frame, weight=np.minimum(frame.weight, 1)) for frame in frames]
 
 
-def run(name: str, which: str, seed: int, known: pd.DataFrame, keep: Path | None) -> dict[str, Any]:
-    """Train one variant on one set; the row of the record."""
+def trained(
+    name: str, seed: int, frames: pd.DataFrame, simulated: Path, keep: Path | None
+) -> tuple[Segmenter, float]:
+    """The net of a variant, kept in a file if one is named, and the minutes that it took."""
     variant = VARIANTS[name]
-    config = replace(BASE, seed=seed, **variant.change)
-    train, held_out = split_of(which, known)
+    first = str(simulated) if variant.refined else "scratch"
+    config = replace(BASE, seed=seed, start=first, **variant.change)
     start = time.perf_counter()
     with TemporaryDirectory() as folder:
         layout = RunLayout(Path(folder))
-        fit(config, loaded(train, config, variant.border_weights), [], layout)
+        fit(config, loaded(frames, config, variant.border_weights), [], layout)
         minutes = (time.perf_counter() - start) / 60
-        scores = score_model(Segmenter.load(layout.model), held_out)[SCORES].mean()
         if keep:
-            keep.mkdir(parents=True, exist_ok=True)
-            copyfile(layout.model, keep / f"{name}, {which}, seed {seed}.pth")
-    row = {"variant": name, "set": which, "seed": seed, "frames": len(train), "minutes": minutes}
-    return row | scores.to_dict()
+            keep.parent.mkdir(parents=True, exist_ok=True)
+            copyfile(layout.model, keep)
+        return Segmenter.load(layout.model), minutes
 
 
-def record(row: dict[str, Any]) -> None:
-    """Write a row into the table, in place of an older one of the same key."""
-    table = pd.DataFrame([row]).round(4)
+def run(
+    name: str, which: str, seed: int, known: pd.DataFrame, simulated: Path, keep: Path | None
+) -> list[dict[str, Any]]:
+    """Train one variant on one set; its row of the record, with "base" also those of READINGS."""
+    train, held_out = split_of(which, known)
+    file = keep / f"{name}, {which}, seed {seed}.pth" if keep else None
+    segmenter, minutes = trained(name, seed, train, simulated, file)
+    rows = []
+    for reading, change in {name: {}, **(READINGS if name == "base" else {})}.items():
+        decoding = segmenter.info["decoding"] | change
+        reader = replace(segmenter, info=segmenter.info | {"decoding": decoding})
+        row = {"variant": reading, "set": which, "seed": seed, "frames": len(train)}
+        row |= {"device": segmenter.compute.device}
+        scores = score_model(reader, held_out)[SCORES].mean().to_dict()
+        rows.append(row | {"minutes": minutes} | scores)
+    return rows
+
+
+def record(rows: list[dict[str, Any]]) -> None:
+    """Write rows into the table, in place of older ones of the same key."""
+    table = pd.DataFrame(rows).round(4)
     if TABLE.exists():
         table = pd.concat([pd.read_csv(TABLE), table]).drop_duplicates(KEY, keep="last")
     with atomic_path(TABLE) as temporary:
@@ -110,7 +176,9 @@ def record(row: dict[str, Any]) -> None:
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
     """Mean and standard deviation over the sets, one row a variant, best mSA first."""
-    kind = table["set"].str.startswith("fold").map({True: "folds", False: "triples"})
+    kind = np.select(
+        [table["set"].isin(FOLDS), table["set"].isin(TRIPLES)], ["folds", "triples"], table["set"]
+    )
     grouped = table.assign(sets=kind).groupby(["sets", "variant"])
     spread = grouped[SCORES].std().add_suffix(" sd")
     wide = pd.concat([grouped.size().rename("runs"), grouped[SCORES].mean(), spread], axis=1)
@@ -124,6 +192,7 @@ def main() -> None:
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--sets", nargs="+", choices=SETS, default=["fold 1", "fold 2"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--simulated", type=Path, default=SIMULATED, help="net to be refined")
     parser.add_argument("--keep", type=Path, help="folder for the trained nets")
     parser.add_argument("--summary", action="store_true", help="print the record, train nothing")
     options = parser.parse_args()
@@ -134,7 +203,7 @@ def main() -> None:
         for which in options.sets:
             for seed in options.seeds:
                 for name in options.variants:
-                    record(run(name, which, seed, known, options.keep))
+                    record(run(name, which, seed, known, options.simulated, options.keep))
     print(summary(pd.read_csv(TABLE)).round(3).to_string(index=False))
 
 

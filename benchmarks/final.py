@@ -2,10 +2,10 @@
 
     python benchmarks/final.py MODEL.pth --name "three frames" --data FOLDER [--scorer score.py]
 
-Appends one row to benchmarks/final.csv: date, commit, what the model is, the first digits of its
-hash, and the mean scores over the test frames. Every opening stays in that file. The scores are
-those of an independent scorer where one is given, which takes the folders of true and of predicted
-labels and prints JSON; otherwise the project's own.
+Appends one row to benchmarks/final.csv: date, commit, what the model is, the frames that it was
+trained on, the first digits of its hash, and the mean scores over the test frames. Every opening
+stays in that file. The scores are those of an independent scorer where one is given, which takes
+the folders of true and of predicted labels and prints JSON; otherwise the project's own.
 """
 
 import argparse
@@ -38,6 +38,11 @@ def commit() -> str:
     return answer[0] + ("+" if answer[1] else "")
 
 
+def trained_on(names: list[str]) -> str:
+    """Names of up to five frames, or the number of more."""
+    return ",".join(names) if len(names) <= 5 else f"{len(names)} frames"
+
+
 def mean_scores(frames: pd.DataFrame, masks: Path, scorer: Path | None) -> dict[str, float]:
     """Mean scores over frames."""
     if scorer is None:
@@ -57,13 +62,15 @@ def main() -> None:
     parser.add_argument("--scorer", type=Path, help="program that scores two folders of labels")
     options = parser.parse_args()
     frames = list_frames(options.data).query("split == 'test' and label != ''")
+    segmenter = Segmenter.load(options.model)
     with TemporaryDirectory() as masks:
-        write_masks(Segmenter.load(options.model), frames, Path(masks))
+        write_masks(segmenter, frames, Path(masks))
         scores = mean_scores(frames, Path(masks), options.scorer)
     row = {
         "date": time.strftime("%Y-%m-%d"),
         "commit": commit(),
         "model": options.name,
+        "trained_on": trained_on(segmenter.info["frames"]),
         "sha256": hashlib.sha256(options.model.read_bytes()).hexdigest()[:12],
         "scorer": "independent" if options.scorer else "own",
         "frames": len(frames),

@@ -21,10 +21,10 @@ from skimage.util import random_noise
 from benchmarks.held_out import labelled_frames, unseen
 from model.inference import Segmenter
 from model.metrics import score_frame
-from preprocess.frames import read_cells
+from preprocess.frames import read_cells, read_recorded
 from preprocess.layout import BENCHMARKS
 from preprocess.normalize import resize_image, resize_label
-from preprocess.tiff import atomic_path, read_image
+from preprocess.tiff import atomic_path
 
 TABLE = BENCHMARKS / "robustness.csv"
 SCALES = (0.5, 0.7, 1.4, 2.0)
@@ -86,7 +86,7 @@ def main() -> None:
     tables = []
     for segmenter, frames in unseen(options.models, labelled_frames(options.data)):
         for frame in frames.itertuples():
-            image = read_image(frame.image, frame.page).astype(np.float32)
+            image = read_recorded(frame).astype(np.float32)
             rows = scores(segmenter, image / image.max(), read_cells(frame)[0])
             tables.append(pd.DataFrame(rows).T[SCORES].astype(float))
     mean = pd.concat(tables).groupby(level=0, sort=False).mean()

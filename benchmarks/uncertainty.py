@@ -19,9 +19,9 @@ from benchmarks.held_out import labelled_frames, unseen
 from model.evaluation import wrong_by_confidence
 from model.inference import Segmenter
 from model.metrics import overlap
-from preprocess.frames import read_cells
+from preprocess.frames import read_cells, read_recorded
 from preprocess.layout import BENCHMARKS
-from preprocess.tiff import atomic_path, read_image
+from preprocess.tiff import atomic_path
 
 TABLE = BENCHMARKS / "uncertainty.csv"
 BINS = 15  # of probability
@@ -41,7 +41,7 @@ def judged(segmenter: Segmenter, frames: pd.DataFrame) -> tuple[pd.DataFrame, pd
     pixels, cells = [], []
     for frame in frames.itertuples():
         truth, annotated = read_cells(frame)
-        (label, confidence), maps = segmenter.segment(read_image(frame.image, frame.page))
+        (label, confidence), maps = segmenter.segment(read_recorded(frame))
         said, inside = maps.foreground[annotated], truth[annotated] > 0
         position = np.minimum((said * BINS).astype(int), BINS - 1)
         sums = [np.bincount(position, w, BINS) for w in (np.ones_like(said), said, inside)]

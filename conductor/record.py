@@ -14,7 +14,7 @@ import yaml
 from filelock import FileLock, Timeout
 
 from preprocess.layout import PROJECT, RunLayout
-from preprocess.listing import DESCRIPTION, split_folders, tiff_files
+from preprocess.listing import DESCRIPTION, picture_files, split_folders
 from preprocess.tiff import atomic_path
 
 PACKAGES = (
@@ -114,7 +114,7 @@ def fingerprint(data: Path) -> str:
     """SHA-256 of the names and contents of all images, labels and borders of a data set."""
     paths = {data / DESCRIPTION} if (data / DESCRIPTION).is_file() else set()
     for split in split_folders(data):
-        paths.update(*map(tiff_files, split[1:]))
+        paths.update(*map(picture_files, split[1:]))
     digest = hashlib.sha256()
     for path in sorted(paths):
         digest.update(os.fsencode(path.relative_to(data)) + b"\0")

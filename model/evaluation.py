@@ -13,10 +13,10 @@ from skimage.measure import regionprops_table
 from model.checkpoint import CheckpointError
 from model.inference import Segmenter
 from model.metrics import cell_table, overlap, score_frame, threshold_curve
-from preprocess.frames import read_cells
+from preprocess.frames import read_cells, read_recorded
 from preprocess.layout import SHIPPED_MODEL, RunLayout, require, resolve
 from preprocess.statistics import cell_shapes
-from preprocess.tiff import read_image, read_label, write_tiff
+from preprocess.tiff import read_label, write_tiff
 
 MANY = 3  # this number of close neighbours and more are one group
 
@@ -77,7 +77,7 @@ def write_masks(
     rows, cells = [], []
     for frame in frames.itertuples():
         zoom = segmenter.zoom(frame.pixel_size_um, cell_diameter_px)
-        (label, confidence), _ = segmenter.segment(read_image(frame.image, frame.page), zoom)
+        (label, confidence), _ = segmenter.segment(read_recorded(frame), zoom)
         write_tiff(folder / f"{frame.name}.tif", label, frame.pixel_size_um)
         rows.append((frame.name, frame.t, int(label.max()), float((label > 0).mean())))
         table = regionprops_table(label, properties=("label", "centroid", "area"))
@@ -289,7 +289,7 @@ def worst_cells(
         score = f"IoU {cell.iou:.2f}" if of == "truth" else f"confidence {cell.confidence:.2f}"
         crops.append(
             {
-                "image": read_image(frame.image, frame.page)[window],
+                "image": read_recorded(frame)[window],
                 **{who: None if label is None else label[window] for who, label in labels.items()},
                 "title": f"{cell.frame}, cell {cell.id}: {score}",
                 "id": cell.id,

@@ -5,7 +5,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,7 +45,7 @@ class TrainingConfig:
     Parameters
     ----------
     width, depth, block : int
-        Size of the U-Net; see `model.unet.UNetConfig`.
+        Size of the U-Net; see `model.unet.UNetConfig`. A net to start from brings its own.
     patch_size : int
         Side of the square training patches at working resolution [px]; a multiple of
         block * 2**depth.
@@ -74,12 +74,12 @@ class TrainingConfig:
         Thresholds; its smallest sizes give way to those of the training frames.
     """
 
-    width: int = 32
+    width: int = 16
     depth: int = 4
     block: int = 2
-    patch_size: int = 512
-    batch_size: int = 4
-    epochs: int = 20
+    patch_size: int = 256
+    batch_size: int = 16
+    epochs: int = 60
     steps_per_epoch: int = 20
     learning_rate: float = 4e-3
     patience: int = 25
@@ -179,27 +179,20 @@ class Learner(NamedTuple):
 
 
 def initialize(config: TrainingConfig, compute: Compute) -> Learner:
-    """A net that has not made a step.
+    """A net that has not made a step: random weights, or those of the file to start from.
 
     Raises
     ------
-    TrainingError
-        If the net to start from has another size.
     CheckpointError
-        If it cannot be read.
+        If the file cannot be read.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        net = UNet(config.net)
-    if config.start != "scratch":
-        known, _ = checkpoint.load_model(Path(config.start))
-        if known.config != config.net:
-            raise TrainingError(
-                f"{config.start}: its net has {known.config}, but {config.net} is asked for; "
-                "set width, depth and block to its values"
-            )
-        net.load_state_dict(known.state_dict())
-    net = compute.place_net(net)
+    if config.start == "scratch":
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            net = UNet(config.net)
+    else:
+        net, _ = checkpoint.load_model(Path(config.start))
+    net = compute.place_net(net).train()
     optimizer = torch.optim.AdamW(net.parameters(), lr=config.learning_rate, weight_decay=1e-2)
     schedule = LambdaLR(optimizer, _schedule(config))
     return Learner(net, averaged(net, config.averaging), optimizer, schedule)
@@ -335,6 +328,8 @@ def fit(
         raise ValueError("there is no training frame; at least one annotated frame is needed")
     compute = choose(config.precision)
     learner = initialize(config, compute)
+    size = learner.net.config
+    config = replace(config, width=size.width, depth=size.depth, block=size.block)
     decoding = learn_sizes(config.decoding, (frame.label for frame in train), config.block)
     patches = PatchDataset(
         train,

@@ -26,6 +26,9 @@ class AugmentConfig:
     ----------
     flip, rotate : bool
         Mirror; turn by any angle.
+    share : float
+        Share of patches that all other transforms are meant for, [0, 1]; the rest keeps the
+        microscope's own scale and intensities.
     scale : (float, float)
         Size of cells, as a factor; drawn evenly in its logarithm.
     elastic : float
@@ -50,6 +53,7 @@ class AugmentConfig:
 
     flip: bool = True
     rotate: bool = True
+    share: float = 0.5
     scale: tuple[float, float] = (0.75, 1.35)
     elastic: float = 0.2
     elastic_shift: float = 6.0
@@ -59,11 +63,11 @@ class AugmentConfig:
     gradient: float = 0.15
     noise: float = 0.05
     blur: float = 0.2
-    invert: float = 0.0
+    invert: float = 0.1
 
 
 NO_AUGMENTATION = AugmentConfig(
-    False, False, (1.0, 1.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    False, False, 1.0, (1.0, 1.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
 )
 RIGID = replace(NO_AUGMENTATION, flip=True, rotate=True)
 
@@ -185,6 +189,8 @@ def augment(
         image (1, size, size) float32; label (size, size) int32; weight (size, size) float32;
         flow (2, size / f, size / f) float32, along the patch's axes.
     """
+    if torch.rand(()).item() >= config.share:
+        config = replace(NO_AUGMENTATION, flip=config.flip, rotate=config.rotate)
     axis = torch.arange(size) + 0.5 - size / 2
     offsets = torch.stack(torch.meshgrid(axis, axis, indexing="ij"))  # (2, size, size)
     if torch.rand(()).item() < config.elastic:

@@ -9,6 +9,7 @@ import pandas as pd
 from natsort import natsorted
 
 from preprocess.faults import Fault, image_faults, label_faults, symmetric_hash
+from preprocess.header import Selection
 from preprocess.labels import IGNORE
 from preprocess.listing import DataError, list_frames, read_description
 from preprocess.pairing import pairing_faults
@@ -53,18 +54,22 @@ class _Findings:
         return table.astype("str")
 
 
-def _pages(path: Path, labels: bool, findings: _Findings) -> Iterator[tuple[int, np.ndarray]]:
+def _pages(
+    path: Path, labels: bool, findings: _Findings, selection: Selection = Selection()
+) -> Iterator[tuple[int, np.ndarray]]:
     """Number and pixels of every page up to the first damaged one, which is reported."""
     try:
-        yield from enumerate(read_pages(path, labels))
+        yield from enumerate(read_pages(path, labels, selection))
     except TiffError as error:
         findings.add_damage(path, error)
 
 
-def _check_header(path: Path, described: bool, findings: _Findings) -> None:
+def _check_header(
+    path: Path, described: bool, findings: _Findings, selection: Selection = Selection()
+) -> None:
     """Stacks of unnamed pages, and images stored inverted."""
     try:
-        header = read_header(path)
+        header = read_header(path, selection)
     except TiffError:
         return  # reported where its pages are read
     if not described and set(header.axes) & set("IQ"):
@@ -76,10 +81,12 @@ def _check_header(path: Path, described: bool, findings: _Findings) -> None:
         findings.add(path, Fault("warning", "white is zero", "black is zero", remedy))
 
 
-def _check_images(path: Path, findings: _Findings) -> tuple[Shapes, dict[int, str]]:
+def _check_images(
+    path: Path, findings: _Findings, selection: Selection
+) -> tuple[Shapes, dict[int, str]]:
     """Shape of every page, and the hash of those that hold a picture."""
     shapes, hashes = {}, {}
-    for page, image in _pages(path, False, findings):
+    for page, image in _pages(path, False, findings, selection):
         shapes[page] = image.shape
         faults = [*image_faults(image)]
         for fault in faults:
@@ -113,7 +120,7 @@ def _check_borders(path: Path, findings: _Findings) -> Shapes:
     return shapes
 
 
-def check_data(data: Path, train: bool) -> pd.DataFrame:
+def check_data(data: Path, train: bool, channel: int = -1, series: int = -1) -> pd.DataFrame:
     """Everything that speaks against using a data set, all at once.
 
     Parameters
@@ -123,6 +130,8 @@ def check_data(data: Path, train: bool) -> pd.DataFrame:
     train : bool
         Whether a net shall be trained on it: then every image of the splits train and validation
         needs a label, and no image may be in two splits.
+    channel, series : int
+        As `list_frames` takes them.
 
     Returns
     -------
@@ -135,7 +144,8 @@ def check_data(data: Path, train: bool) -> pd.DataFrame:
         If there is no folder or no frame.
     """
     data = Path(data)
-    frames = list_frames(data)
+    frames = list_frames(data, channel, series)
+    selection = Selection(channel, series)
     findings = _Findings(data)
     for path, fault in pairing_faults(data, train):
         findings.add(path, fault)
@@ -144,8 +154,9 @@ def check_data(data: Path, train: bool) -> pd.DataFrame:
     empty: list[bool] = []
     for frame in frames.drop_duplicates("image").itertuples():
         image, label, border = Path(frame.image), Path(frame.label), Path(frame.border)
-        _check_header(image, image.relative_to(data).as_posix() in described, findings)
-        shapes, hashes = _check_images(image, findings)
+        is_described = image.relative_to(data).as_posix() in described
+        _check_header(image, is_described, findings, selection)
+        shapes, hashes = _check_images(image, findings, selection)
         for page, digest in hashes.items():
             copies[digest].append((frame.split, image, page))
         if frame.label:

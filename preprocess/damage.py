@@ -68,6 +68,8 @@ class _Errors(logging.Handler):
 
 def guess_type(header: bytes) -> str:
     """What a file is by its first 32 bytes, as `a PNG image`."""
+    if header.startswith(TIFF_HEADERS):
+        return "a TIFF image"
     start = header.lstrip().lower()
     for magic, kind in OTHER_HEADERS.items():
         if header.startswith(magic) or start.startswith(magic):
@@ -114,7 +116,7 @@ def opened(path: Path) -> Iterator[tifffile.TiffFile]:
         raise TiffError(path, found, "a whole TIFF file", AGAIN)
 
 
-def require_whole(path: Path, file: tifffile.TiffFile, index: int) -> None:
+def require_whole(path: Path, page: tifffile.TiffPage | tifffile.TiffFrame | None) -> None:
     """Refuse a page by its tags, before memory is taken for it.
 
     Raises
@@ -123,9 +125,8 @@ def require_whole(path: Path, file: tifffile.TiffFile, index: int) -> None:
         If the page is missing, larger than `MAX_PAGE_BYTES`, unfolds from next to nothing, or ends
         after the end of the file.
     """
-    if index >= len(file.pages):
-        raise TiffError(path, f"{len(file.pages)} pages", f"page {index}", AGAIN)
-    page = file.pages[index]
+    if page is None:
+        raise TiffError(path, "a page is missing", "all that its metadata promise", AGAIN)
     if page.nbytes > MAX_PAGE_BYTES:
         found = f"a page of {page.shape} values, {page.nbytes:,} bytes"
         remedy = f"{AGAIN}, or cut the picture into pieces"
@@ -135,7 +136,7 @@ def require_whole(path: Path, file: tifffile.TiffFile, index: int) -> None:
         found = f"a page of {page.shape} values, {page.nbytes:,} bytes, out of {stored:,}"
         raise TiffError(path, found, "no more than its pixels need", f"{AGAIN}, uncompressed")
     ends = (a + n for a, n in zip(page.dataoffsets, page.databytecounts, strict=False))
-    end, size = max(ends, default=0), file.filehandle.size
+    end, size = max(ends, default=0), page.parent.filehandle.size
     if end > size:
         raise TiffError(path, f"cut off at {size:,} bytes", f"{end:,} bytes", AGAIN)
     keyframe = page.keyframe

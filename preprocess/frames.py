@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from preprocess.borders import border_weight
+from preprocess.header import Selection
 from preprocess.labels import is_border_mask, to_cells, without_ignored
 from preprocess.layout import require
 from preprocess.normalize import Normalization, normalize, resize_image, resize_label
@@ -36,6 +37,27 @@ class Frame:
     label: np.ndarray
     weight: np.ndarray
     pixel_size_um: float = nan
+
+
+def read_recorded(row: pd.Series) -> np.ndarray:
+    """One frame as it was recorded.
+
+    Parameters
+    ----------
+    row : Series or namedtuple
+        A row of `preprocess.check.list_frames`.
+
+    Returns
+    -------
+    (H, W) ndarray
+        As `preprocess.tiff.read_image` gives it.
+
+    Raises
+    ------
+    TiffError
+        As `preprocess.tiff.read_image`.
+    """
+    return read_image(row.image, row.page, Selection(row.channel, row.series))
 
 
 def _border(row: pd.Series) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -106,7 +128,7 @@ def load_frame(
     ValueError
         If the weights there belong to another working resolution.
     """
-    image = resize_image(normalize(read_image(row.image, row.page), normalization), scale)
+    image = resize_image(normalize(read_recorded(row), normalization), scale)
     cells, annotated = read_cells(row)
     label = resize_label(cells, image.shape)
     if weights is None:

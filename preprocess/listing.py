@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 from natsort import natsorted
 
+from preprocess.header import Selection
 from preprocess.layout import SPLITS
 from preprocess.tiff import ENDINGS, TiffError, page_count, read_pixel_size
 
@@ -22,6 +23,8 @@ COLUMNS = {
     "t": "int64",
     "pixel_size_um": "float64",
     "interval_s": "float64",
+    "channel": "int64",
+    "series": "int64",
 }
 WHOLE = ("page", "t")
 NUMBERS = (*WHOLE, "pixel_size_um", "interval_s")
@@ -56,7 +59,7 @@ def split_folders(data: Path) -> list[SplitFolders]:
     if found:
         return found
     images = data / "images"
-    return [SplitFolders("test", images if tiff_files(images) else data, None, None)]
+    return [SplitFolders("test", images if picture_files(images) else data, None, None)]
 
 
 def _entries(folder: Path | None) -> list[Path]:
@@ -66,18 +69,18 @@ def _entries(folder: Path | None) -> list[Path]:
     return natsorted(folder.iterdir(), key=lambda path: (path.stem, path.suffix))
 
 
-def _is_tiff(path: Path) -> bool:
+def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in ENDINGS and not path.name.startswith(".") and not path.is_dir()
 
 
-def tiff_files(folder: Path | None) -> list[Path]:
-    """Files with a TIFF's ending in natural order, without hidden ones and those in subfolders."""
-    return [path for path in _entries(folder) if _is_tiff(path)]
+def picture_files(folder: Path | None) -> list[Path]:
+    """TIFF and PNG files in natural order, without hidden ones and those in subfolders."""
+    return [path for path in _entries(folder) if _is_picture(path)]
 
 
 def other_files(folder: Path | None) -> list[Path]:
     """What else lies in a folder of frames: hidden files, subfolders, other endings."""
-    return [path for path in _entries(folder) if not _is_tiff(path)]
+    return [path for path in _entries(folder) if not _is_picture(path)]
 
 
 def _numbers(texts: pd.Series, path: Path) -> pd.Series:
@@ -136,21 +139,23 @@ def read_description(data: Path) -> dict[tuple[str, int], dict[str, object]]:
     return dict(zip(keys, table.to_dict("records"), strict=True))
 
 
-def _pages_and_size(path: Path) -> tuple[int, float]:
+def _pages_and_size(path: Path, selection: Selection) -> tuple[int, float]:
     """Number of pages and pixel size [um]; a damaged file counts as one page of unknown size."""
     try:
-        return page_count(path), read_pixel_size(path)
+        return page_count(path, selection), read_pixel_size(path, selection)
     except TiffError:
         return 1, nan
 
 
-def _rows(folders: SplitFolders, data: Path, description: dict) -> list[dict[str, object]]:
+def _rows(
+    folders: SplitFolders, data: Path, description: dict, selection: Selection
+) -> list[dict[str, object]]:
     """One row a frame of a split."""
-    labels = {path.stem: str(path) for path in reversed(tiff_files(folders.labels))}
-    borders = {path.stem: str(path) for path in reversed(tiff_files(folders.borders))}
+    labels = {path.stem: str(path) for path in reversed(picture_files(folders.labels))}
+    borders = {path.stem: str(path) for path in reversed(picture_files(folders.borders))}
     rows: list[dict[str, object]] = []
-    for path in tiff_files(folders.images):
-        pages, pixel_size_um = _pages_and_size(path)
+    for path in picture_files(folders.images):
+        pages, pixel_size_um = _pages_and_size(path, selection)
         file = path.relative_to(data).as_posix()
         for page in range(pages):
             told = description.get((file, page)) or description.get((file, ALL_PAGES), {})
@@ -167,6 +172,7 @@ def _rows(folders: SplitFolders, data: Path, description: dict) -> list[dict[str
                 "t": len(rows) if pd.isna(given["t"]) else int(given["t"]) + offset,
                 "pixel_size_um": given["pixel_size_um"],
                 "interval_s": given["interval_s"],
+                **selection._asdict(),
             }
             if pd.isna(row["pixel_size_um"]):
                 row["pixel_size_um"] = pixel_size_um
@@ -190,7 +196,7 @@ def _what_is_there(data: Path) -> str:
     return ", ".join(f"{n} {ending or 'other'}" for ending, n in counts.most_common()) or "no files"
 
 
-def list_frames(data: Path) -> pd.DataFrame:
+def list_frames(data: Path, channel: int = -1, series: int = -1) -> pd.DataFrame:
     """The frames of a data set, its damaged ones as well: `preprocess.check` reports those.
 
     Parameters
@@ -198,6 +204,8 @@ def list_frames(data: Path) -> pd.DataFrame:
     data : Path
         Folder with `SPLIT/images`, `SPLIT/labels` and `SPLIT/borders`, or with frames alone, and
         perhaps frames.csv.
+    channel, series : int
+        Which of several every image file holds, from 0; -1: each has one.
 
     Returns
     -------
@@ -206,7 +214,8 @@ def list_frames(data: Path) -> pd.DataFrame:
         split (train, validation or test); name (the file's stem, with `_0000` and so on for the
         pages of a stack); image, label, border (paths, "" where there is none); page (from 0);
         sequence ("" if unsaid); t (else the position within the split); pixel_size_um [um] (else
-        from the file's metadata, else NaN); interval_s [s] (else NaN).
+        from the file's metadata, else NaN); interval_s [s] (else NaN); channel and series as
+        given, so that a row alone says how its image is read.
 
     Raises
     ------
@@ -216,10 +225,15 @@ def list_frames(data: Path) -> pd.DataFrame:
     data = Path(data)
     _require_folder(data)
     description = read_description(data)
-    rows = [row for folders in split_folders(data) for row in _rows(folders, data, description)]
+    selection = Selection(channel, series)
+    rows = [
+        row
+        for folders in split_folders(data)
+        for row in _rows(folders, data, description, selection)
+    ]
     if not rows:
         raise DataError(
-            f"data: {data.resolve()} has no frames; expected .tif files in train/images, "
+            f"data: {data.resolve()} has no frames; expected .tif or .png files in train/images, "
             f"validation/images or test/images, or directly in it; found {_what_is_there(data)}"
         )
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)

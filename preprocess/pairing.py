@@ -11,9 +11,9 @@ from preprocess.listing import (
     DESCRIPTION,
     SplitFolders,
     other_files,
+    picture_files,
     read_description,
     split_folders,
-    tiff_files,
 )
 
 Found = tuple[Path, Fault]
@@ -39,7 +39,7 @@ def pairing_faults(data: Path, train: bool) -> Iterator[Found]:
             if folder is not None:
                 yield from _twins(folder)
                 if folder != data:
-                    yield from _ignored(folder, other_files(folder), "TIFF files")
+                    yield from _ignored(folder, other_files(folder), "TIFF or PNG files")
         yield from _orphans(split, train)
     yield from _strays(data, folders)
     yield from _description_faults(data, folders)
@@ -48,7 +48,7 @@ def pairing_faults(data: Path, train: bool) -> Iterator[Found]:
 def _twins(folder: Path) -> Iterator[Found]:
     """Files that differ in their ending or in capitals only."""
     same = defaultdict(list)
-    for path in tiff_files(folder):
+    for path in picture_files(folder):
         same[path.stem.casefold()].append(path)
     for first, *others in same.values():
         if others:
@@ -59,7 +59,7 @@ def _twins(folder: Path) -> Iterator[Found]:
 
 def _orphans(split: SplitFolders, train: bool) -> Iterator[Found]:
     """Images without a label where one is needed, labels and borders without an image."""
-    images, labels, borders = ({p.stem: p for p in tiff_files(f)} for f in split[1:])
+    images, labels, borders = ({p.stem: p for p in picture_files(f)} for f in split[1:])
     if train and split.split != "test":
         for stem in (s for s in images if s not in labels):
             name = f"{split.split}/labels/{images[stem].name}"
@@ -82,11 +82,13 @@ def _ignored(folder: Path, files: Iterable[Path], expected: str) -> Iterator[Fou
 
 
 def _strays(data: Path, folders: list[SplitFolders]) -> Iterator[Found]:
-    """TIFF files, or folders of labels, where no frame is looked for."""
+    """Pictures, or folders of labels, where no frame is looked for."""
     read = {folder for split in folders for folder in split[1:]}
     for folder in (data, data / "images", data / "labels", *(data / split for split in SPLITS)):
         if folder not in read:
-            yield from _ignored(folder, tiff_files(folder), "frames in SPLIT/images, labels beside")
+            yield from _ignored(
+                folder, picture_files(folder), "frames in SPLIT/images, labels beside"
+            )
 
 
 def _description_faults(data: Path, folders: list[SplitFolders]) -> Iterator[Found]:
@@ -94,7 +96,7 @@ def _description_faults(data: Path, folders: list[SplitFolders]) -> Iterator[Fou
     split_of = {
         path.relative_to(data).as_posix(): split.split
         for split in folders
-        for path in tiff_files(split.images)
+        for path in picture_files(split.images)
     }
     for (file, page), row in read_description(data).items():
         where = file if page == ALL_PAGES else f"{file}, page {page}"

@@ -7,8 +7,7 @@ import pandas as pd
 from scipy import ndimage
 from skimage.measure import regionprops_table
 
-from preprocess.frames import read_cells
-from preprocess.tiff import read_image
+from preprocess.frames import read_cells, read_recorded
 
 CELL_PROPERTIES = ("label", "area", "perimeter", "eccentricity", "solidity")
 
@@ -100,7 +99,7 @@ def frame_statistics(frames: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for frame in frames.itertuples():
-        image = read_image(frame.image, frame.page)
+        image = read_recorded(frame)
         p1, p50, p99 = np.percentile(image, (1, 50, 99))
         row = {
             "split": frame.split,

@@ -1,19 +1,21 @@
-"""TIFF in and out: pages, pixel size, and files that appear whole or not at all."""
+"""TIFF in and out, PNG in: pages, pixel size, and files that appear whole or not at all."""
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import isfinite, nan
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tifffile
 
-from preprocess.damage import TiffError, opened, require_whole
-from preprocess.header import REMEDIES, Header, header_of, is_white_zero, pixel_size_of
+from preprocess.damage import AGAIN, TiffError, opened, require_whole
+from preprocess.header import Header, Planes, Selection, is_white_zero, pixel_size_of, planes_of
+from preprocess.png import ENDING, png_header, png_pixel_size, read_png
 
-ENDINGS = (".tif", ".tiff")
+ENDINGS = (".tif", ".tiff", ENDING)
 
 
 @contextmanager
@@ -39,53 +41,83 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def read_header(path: str | Path) -> Header:
+class _Pixels(NamedTuple):
+    """One page as stored: (H, W) values, and what they mean."""
+
+    values: np.ndarray
+    is_palette: bool
+    is_inverted: bool
+
+
+def _is_png(path: Path) -> bool:
+    return path.suffix.lower() == ENDING
+
+
+def _read_page(path: Path, planes: Planes, index: int) -> _Pixels:
+    if index >= len(planes.numbers):
+        raise TiffError(path, f"{len(planes.numbers)} pages", f"page {index}", AGAIN)
+    page = planes.series[int(planes.numbers[index])]
+    require_whole(path, page)
+    values = page.asarray()
+    if planes.sample >= 0:
+        values = values.take(planes.sample, axis=page.keyframe.axes.index("S"))
+    if values.ndim != 2:  # noqa: PLR2004
+        raise TiffError(path, f"a page of shape {values.shape}", "(H, W)", AGAIN)
+    is_palette = page.keyframe.photometric == tifffile.PHOTOMETRIC.PALETTE
+    return _Pixels(values, is_palette, is_white_zero(page.keyframe))
+
+
+@contextmanager
+def _frames(
+    path: Path, selection: Selection = Selection()
+) -> Iterator[tuple[Header, Callable[[int], _Pixels]]]:
+    """Header of a file, and what reads one of its pages."""
+    if _is_png(path):
+        yield png_header(path, selection), lambda _: _Pixels(*read_png(path, selection), False)
+        return
+    with opened(path) as file:
+        planes = planes_of(path, file, selection)
+        yield planes.header, lambda index: _read_page(path, planes, index)
+
+
+def read_header(path: str | Path, selection: Selection = Selection()) -> Header:
     """Axes and photometric interpretation.
 
     Raises
     ------
     TiffError
-        If the file is damaged, has several series, colours, or axes other than time before Y, X.
+        If the file is damaged, has several series or channels of which none is chosen, or axes
+        other than time and channels before Y, X.
     """
-    path = Path(path)
-    with opened(path) as file:
-        return header_of(path, file)
+    with _frames(Path(path), selection) as (header, _):
+        return header
 
 
-def page_count(path: str | Path) -> int:
+def page_count(path: str | Path, selection: Selection = Selection()) -> int:
     """Number of single-channel pages in a file, which are taken for frames in time.
 
     Raises
     ------
     TiffError
-        If the file is damaged, has several series, colours, or axes other than time before Y, X.
+        As `read_header`.
     """
-    return read_header(path).pages
+    return read_header(path, selection).pages
 
 
-def _read_page(path: Path, file: tifffile.TiffFile, index: int) -> np.ndarray:
-    require_whole(path, file, index)
-    array = file.pages[index].asarray()
-    if array.ndim != 2:  # noqa: PLR2004
-        raise TiffError(path, f"a page of shape {array.shape}", "(H, W)", REMEDIES["S"])
-    return array
-
-
-def _image(path: Path, file: tifffile.TiffFile, index: int) -> np.ndarray:
-    array = _read_page(path, file, index)
-    keyframe = file.pages[index].keyframe
-    if keyframe.photometric == tifffile.PHOTOMETRIC.PALETTE:
+def _image(path: Path, pixels: _Pixels) -> np.ndarray:
+    if pixels.is_palette:
         remedy = "convert it to grey scale (ImageJ: Image > Lookup Tables > Grays)"
         raise TiffError(path, "colours from a palette", "intensities", remedy)
-    if array.dtype == bool:
-        return array.astype(np.uint8)  # percentiles subtract, which bool cannot
-    if is_white_zero(keyframe):
-        return ~array if array.dtype.kind in "ui" else -array
-    return array
+    values = pixels.values
+    if values.dtype == bool:
+        return values.astype(np.uint8)  # percentiles subtract, which bool cannot
+    if pixels.is_inverted:
+        return ~values if values.dtype.kind in "ui" else -values
+    return values
 
 
-def _label(path: Path, file: tifffile.TiffFile, index: int) -> np.ndarray:
-    label = _read_page(path, file, index)
+def _label(path: Path, pixels: _Pixels) -> np.ndarray:
+    label = pixels.values
     with np.errstate(invalid="ignore"):  # NaN is refused below
         whole = label.astype(np.int32)
     if not np.array_equal(whole, label) or whole.min(initial=0) < 0:
@@ -95,14 +127,16 @@ def _label(path: Path, file: tifffile.TiffFile, index: int) -> np.ndarray:
     return whole
 
 
-def read_image(path: str | Path, page: int = 0) -> np.ndarray:
+def read_image(path: str | Path, page: int = 0, selection: Selection = Selection()) -> np.ndarray:
     """One frame as it was recorded.
 
     Parameters
     ----------
     path : str or Path
+        TIFF or PNG.
     page : int
-        Which page of a stack, from 0.
+        Which page of a stack, from 0; of several channels, among those of the chosen one.
+    selection : Selection
 
     Returns
     -------
@@ -113,11 +147,11 @@ def read_image(path: str | Path, page: int = 0) -> np.ndarray:
     Raises
     ------
     TiffError
-        If the page is damaged or is not a single-channel picture.
+        As `read_header`, or if the page is damaged or has the colours of a palette.
     """
     path = Path(path)
-    with opened(path) as file:
-        return _image(path, file, page)
+    with _frames(path, selection) as (_, read):
+        return _image(path, read(page))
 
 
 def read_label(path: str | Path, page: int = 0) -> np.ndarray:
@@ -130,14 +164,17 @@ def read_label(path: str | Path, page: int = 0) -> np.ndarray:
     Raises
     ------
     TiffError
-        If the page is damaged, or holds values that are not whole and at least 0.
+        As `read_header`, or if the page is damaged or holds values that are not whole and at
+        least 0.
     """
     path = Path(path)
-    with opened(path) as file:
-        return _label(path, file, page)
+    with _frames(path) as (_, read):
+        return _label(path, read(page))
 
 
-def read_pages(path: str | Path, labels: bool = False) -> Iterator[np.ndarray]:
+def read_pages(
+    path: str | Path, labels: bool = False, selection: Selection = Selection()
+) -> Iterator[np.ndarray]:
     """All pages of a file one after another, each as `read_image` or `read_label` gives it.
 
     Raises
@@ -146,22 +183,25 @@ def read_pages(path: str | Path, labels: bool = False) -> Iterator[np.ndarray]:
         As `page_count`, `read_image` and `read_label`.
     """
     path = Path(path)
-    read = _label if labels else _image
-    with opened(path) as file:
-        for index in range(header_of(path, file).pages):
-            yield read(path, file, index)
+    decode = _label if labels else _image
+    with _frames(path, selection) as (header, read):
+        for index in range(header.pages):
+            yield decode(path, read(index))
 
 
-def read_pixel_size(path: str | Path) -> float:
+def read_pixel_size(path: str | Path, selection: Selection = Selection()) -> float:
     """Side of a pixel from the metadata (OME, ImageJ, or the resolution tags) [um]; NaN if unsaid.
 
     Raises
     ------
     TiffError
-        If the file is damaged.
+        If the file is damaged, or has several series of which none is chosen.
     """
-    with opened(Path(path)) as file:
-        return pixel_size_of(file)
+    path = Path(path)
+    if _is_png(path):
+        return png_pixel_size(path)
+    with opened(path) as file:
+        return pixel_size_of(path, file, selection.series)
 
 
 def write_tiff(path: Path, array: np.ndarray, pixel_size_um: float = nan) -> None:

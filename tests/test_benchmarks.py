@@ -1,3 +1,5 @@
+import itertools
+from dataclasses import fields
 from types import SimpleNamespace
 
 import numpy as np
@@ -5,7 +7,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import experiments, held_out, robustness, uncertainty
-from model.representation import Cells
+from model.representation import Cells, Decoding
 from model.unet import Maps
 from preprocess.tiff import write_tiff
 
@@ -27,13 +29,20 @@ def test_a_triple_is_trained_on_and_all_others_are_held_out():
     assert set(train.name) == {"set33", "set15", "set06"} and len(out) == 28
 
 
+def test_the_learning_curve_adds_frames_and_keeps_its_judges():
+    splits = [held_out.split_of(name, KNOWN) for name in held_out.COUNTS]
+    assert [len(train) for train, _ in splits] == [1, 2, 3, 5, 10, 23]
+    for (fewer, judges), (more, same) in itertools.pairwise(splits):
+        assert set(fewer.name) < set(more.name) and judges.equals(same)
+        assert len(judges) == 8 and not set(more.name) & set(judges.name)
+
+
 def test_a_row_that_is_run_again_replaces_the_older_one(tmp_path, monkeypatch):
     monkeypatch.setattr(experiments, "TABLE", tmp_path / "experiments.csv")
     row = {"variant": "base", "set": "fold 1", "seed": 0, "frames": 24, "minutes": 2.0}
     scores = dict.fromkeys(experiments.SCORES, 0.5)
-    experiments.record(row | scores)
-    experiments.record(row | scores | {"set": "fold 2", "mSA": 0.3})
-    experiments.record(row | scores | {"mSA": 0.4})
+    experiments.record([row | scores, row | scores | {"set": "fold 2", "mSA": 0.3}])
+    experiments.record([row | scores | {"mSA": 0.4}])
     table = pd.read_csv(tmp_path / "experiments.csv")
     assert table[["set", "mSA"]].values.tolist() == [["fold 2", 0.3], ["fold 1", 0.4]]
     (line,) = experiments.summary(table).to_dict("records")
@@ -43,10 +52,16 @@ def test_a_row_that_is_run_again_replaces_the_older_one(tmp_path, monkeypatch):
 
 def test_every_variant_is_a_possible_training_unlike_the_others():
     configs = [
-        (str(experiments.replace(experiments.BASE, **variant.change)), variant.border_weights)
+        (
+            str(experiments.replace(experiments.BASE, **variant.change)),
+            variant.border_weights,
+            variant.refined,
+        )
         for variant in experiments.VARIANTS.values()
     ]
     assert len(set(configs)) == len(experiments.VARIANTS) >= 10
+    thresholds = {field.name for field in fields(Decoding)}
+    assert all(set(change) <= thresholds for change in experiments.READINGS.values())
 
 
 @pytest.mark.parametrize("name", robustness.CHANGES)
@@ -77,7 +92,7 @@ def test_calibration_error_of_known_probabilities(tmp_path):
     write_tiff(tmp_path / "image.tif", truth)
     write_tiff(tmp_path / "label.tif", truth)
     row = {"name": "a", "image": str(tmp_path / "image.tif"), "label": str(tmp_path / "label.tif")}
-    frames = pd.DataFrame([row | {"border": "", "page": 0}])
+    frames = pd.DataFrame([row | {"border": "", "page": 0, "channel": -1, "series": -1}])
     label = SQUARE * np.where(np.arange(40) < 20, 1, 2)
     said = np.where(SQUARE, 0.9, 0.0).astype(np.float32)
     answer = Cells(label, np.array([0.8, 0.3], np.float32)), Maps(said, None)

@@ -16,7 +16,10 @@ ALLOWED = {
     "conductor": {"conductor", "preprocess"},
 }
 MODULES = [path for package in ALLOWED for path in sorted((PROJECT / package).rglob("*.py"))]
-WITHOUT_TORCH = "layout tiff check normalize borders split frames sources.simulate".split()
+WITHOUT_TORCH = (
+    "layout tiff check normalize borders split frames "
+    "sources.simulate sources.download sources.convert"
+).split()
 
 
 def imported(source: str) -> set[str]:

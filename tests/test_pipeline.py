@@ -223,10 +223,8 @@ def test_ensure_run_starts_one_and_reports_its_failure(tmp_path: Path, capfd) ->
 
 def test_unfit_data_are_refused_before_anything_is_written(stand_ins: Path, monkeypatch) -> None:
     row = ["error", "t1.tif", "zero bytes", "a TIFF file", "copy it again"]
-    monkeypatch.setattr(pipeline, "list_frames", lambda _: frames(("train", "t1.tif")))
-    monkeypatch.setattr(
-        pipeline, "check_data", lambda _, train: pd.DataFrame([row], columns=FINDINGS)
-    )
+    monkeypatch.setattr(pipeline, "list_frames", lambda *_: frames(("train", "t1.tif")))
+    monkeypatch.setattr(pipeline, "check_data", lambda *_: pd.DataFrame([row], columns=FINDINGS))
     with pytest.raises(DataError, match="t1.tif"):
         pipeline.run(pipeline.read_parameters(data="frames", run_folder="out"))
     assert not Path("out").exists()
@@ -242,8 +240,8 @@ def test_unfit_data_are_refused_before_anything_is_written(stand_ins: Path, monk
     ],
 )
 def test_nothing_is_trained_without_labels(rows, weights, stages, stand_ins, monkeypatch) -> None:
-    monkeypatch.setattr(pipeline, "list_frames", lambda _: frames(*rows))
-    monkeypatch.setattr(pipeline, "check_data", lambda _, train: pd.DataFrame(columns=FINDINGS))
+    monkeypatch.setattr(pipeline, "list_frames", lambda *_: frames(*rows))
+    monkeypatch.setattr(pipeline, "check_data", lambda *_: pd.DataFrame(columns=FINDINGS))
     planned, found = pipeline.plan(pipeline.read_parameters(data="frames"))
     assert (planned["weights"], found) == (weights, stages)
 

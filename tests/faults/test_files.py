@@ -26,13 +26,13 @@ def test_case_01_missing_or_empty_folder(tmp_path: Path, check, there: bool) -> 
     answer = check(folder)
     assert answer.code == 1 and answer.err.count("\n") == 1
     assert answer.err.startswith(f"DataError: data: {folder} ")
-    assert ("has no frames; expected .tif files" if there else "does not exist") in answer.err
+    assert ("has no frames; expected .tif" if there else "does not exist") in answer.err
 
 
 def test_case_01_a_folder_of_other_images_or_a_file(tmp_path: Path, check) -> None:
     (tmp_path / "images").mkdir()
-    (tmp_path / "images" / "a.png").touch()
-    assert check(tmp_path / "images", "--run", tmp_path / "run").err.endswith("found 1 .png\n")
+    (tmp_path / "images" / "a.jpg").touch()
+    assert check(tmp_path / "images", "--run", tmp_path / "run").err.endswith("found 1 .jpg\n")
     assert "is a file; give the folder" in check(put(tmp_path / "a.tif", picture(0))).err
 
 

@@ -34,6 +34,8 @@ def frames(tmp_path: Path) -> pd.DataFrame:
                 "label": "" if label is None else str(tmp_path / f"{name}_label.tif"),
                 "border": "",
                 "page": 0,
+                "channel": -1,
+                "series": -1,
                 "sequence": "",
                 "t": len(rows),
                 "pixel_size_um": nan,

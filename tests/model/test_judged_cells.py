@@ -27,7 +27,14 @@ def frames(tmp_path: Path) -> pd.DataFrame:
     write_tiff(tmp_path / "label.tif", TRUTH)
     for name in "ab":
         write_tiff(tmp_path / f"{name}.tif", MASK)
-    common = {"image": str(tmp_path / "image.tif"), "border": "", "page": 0, "pixel_size_um": nan}
+    common = {
+        "image": str(tmp_path / "image.tif"),
+        "border": "",
+        "page": 0,
+        "channel": -1,
+        "series": -1,
+        "pixel_size_um": nan,
+    }
     labels = {"a": str(tmp_path / "label.tif"), "b": ""}
     return pd.DataFrame([{"name": k, "label": v} | common for k, v in labels.items()])
 

@@ -192,13 +192,16 @@ def test_a_refined_net_is_what_it_started_from_plus_a_little(trained, tmp_path):
         assert not torch.equal(value, weights[name])
 
 
-@pytest.mark.parametrize("change", [{"width": 8}, {"depth": 1}, {"block": 1}])
-def test_a_net_of_another_size_is_no_start(trained, change):
+def test_a_net_to_start_from_brings_its_size(trained, tmp_path):
     path, _ = trained
-    config = dataclasses.replace(TINY, start=str(path), **change)
-    with pytest.raises(TrainingError, match="earlier.pth: .* set width, depth and block"):
-        initialize(config, choose("float32", "cpu"))
-    absent = dataclasses.replace(TINY, start=str(path.with_name("absent.pth")))
+    other = {"width": 8, "depth": 1, "block": 1, "epochs": 1}
+    fit(dataclasses.replace(TINY, start=str(path), **other), [FRAME], [], RunLayout(tmp_path))
+    net, info = checkpoint.load_model(tmp_path / "model.pth")
+    assert net.config == TINY.net and info["training"]["width"] == TINY.width
+
+
+def test_an_absent_start_is_named(tmp_path):
+    absent = dataclasses.replace(TINY, start=str(tmp_path / "absent.pth"))
     with pytest.raises(checkpoint.CheckpointError, match="absent.pth"):
         initialize(absent, choose("float32", "cpu"))
 

@@ -74,7 +74,7 @@ def test_image_label_and_weight_move_together(seed):
     label = sample["label"].numpy()
     same = ndimage.maximum_filter(label, 11) == ndimage.minimum_filter(label, 11)
     same[:5], same[-5:], same[:, :5], same[:, -5:] = False, False, False, False
-    assert same.mean() > 0.1
+    assert same.mean() > 0.05
     shown = sample["image"][0].numpy() * 64_000
     assert np.abs(shown - label)[same].max() < 2000  # half the distance of two grey levels
     np.testing.assert_array_equal(sample["weight"].numpy()[same], (1 + label % 7)[same])

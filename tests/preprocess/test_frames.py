@@ -28,6 +28,8 @@ def table(folder: Path, label: np.ndarray, border: np.ndarray | None = None) -> 
         "border": "" if border is None else str(folder / "border.tif"),
         "page": 0,
         "pixel_size_um": nan,
+        "channel": -1,
+        "series": -1,
     }
     return pd.DataFrame([row])
 

@@ -37,6 +37,7 @@ def test_one_row_a_frame_and_one_a_split(tmp_path: Path):
     write_tiff(tmp_path / "image.tif", np.arange(600, dtype=np.uint16).reshape(20, 30))
     write_tiff(tmp_path / "label.tif", LABEL)
     row = {"name": "a", "image": str(tmp_path / "image.tif"), "border": "", "page": 0}
+    row |= {"channel": -1, "series": -1}
     frames = pd.DataFrame(
         [
             row | {"split": "train", "label": str(tmp_path / "label.tif"), "pixel_size_um": nan},
