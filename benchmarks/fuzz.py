@@ -263,8 +263,8 @@ def main() -> None:
         for row in rows(Path(folder), count, options.seed):
             print(row, flush=True)
             table.append(row)
-    with atomic_path(TABLE) as temporary:
-        pd.DataFrame(table).to_csv(temporary, index=False)
+            with atomic_path(TABLE) as temporary:
+                pd.DataFrame(table).to_csv(temporary, index=False)
 
 
 if __name__ == "__main__":

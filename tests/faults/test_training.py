@@ -180,7 +180,7 @@ def test_case_39_interrupted_and_resumed(run: RunLayout, whole: dict, monkeypatc
     """Training is interrupted at any step, and resumed.
 
     On the same processor the net has the same bits as if nothing had happened. benchmarks/kill.csv
-    has twenty kills at random moments, with their seeds.
+    records kills at random moments, with their seeds.
     """
     loss, steps = memory.segmentation_loss, iter(range(99))
 
