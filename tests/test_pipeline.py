@@ -247,8 +247,8 @@ def test_nothing_is_trained_without_labels(rows, weights, stages, stand_ins, mon
 
 
 def test_nothing_to_train_on_and_nothing_to_segment(stand_ins: Path, monkeypatch) -> None:
-    monkeypatch.setattr(pipeline, "list_frames", lambda _: frames(("train", "")))
-    monkeypatch.setattr(pipeline, "check_data", lambda _, train: pd.DataFrame(columns=FINDINGS))
+    monkeypatch.setattr(pipeline, "list_frames", lambda *_: frames(("train", "")))
+    monkeypatch.setattr(pipeline, "check_data", lambda *_: pd.DataFrame(columns=FINDINGS))
     with pytest.raises(DataError, match="outline cells in train/labels, or move the images to"):
         pipeline.plan(pipeline.read_parameters(data="frames"))
 
