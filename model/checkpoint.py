@@ -1,6 +1,7 @@
 """Weights in and out: tensors and plain Python only, written atomically, never run as code."""
 
 import hashlib
+import io
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -44,20 +45,26 @@ def save(path: Path, content: dict[str, Any]) -> None:
         raise OSError(f"{path}: not written: is the disk full? ({cause})") from error
 
 
-def _require_whole(path: Path) -> None:
-    """Compare every part of the file with its checksum, which torch does not.
+def _checked(path: Path) -> io.BytesIO:
+    """The file's parts, each compared with its checksum, which torch does not, and packed anew.
+
+    What torch reads is then what was compared, whatever the file says of places and lengths.
 
     Raises
     ------
     ValueError
-        If a part differs, or if parts are compressed: a small file could unfold to any size.
+        If parts are compressed: a small file could unfold to any size.
+    BadZipFile
+        If a part differs from its checksum.
     """
-    with zipfile.ZipFile(path) as file:
+    content = io.BytesIO()
+    with zipfile.ZipFile(path) as file, zipfile.ZipFile(content, "w") as checked:
         if any(part.compress_type != zipfile.ZIP_STORED for part in file.infolist()):
             raise ValueError("compressed parts")
-        damaged = file.testzip()
-    if damaged is not None:
-        raise ValueError(f"{damaged} differs from its checksum")
+        for part in file.infolist():
+            checked.writestr(part.filename, file.read(part))
+    content.seek(0)
+    return content
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -71,8 +78,7 @@ def load(path: Path) -> dict[str, Any]:
     if not Path(path).is_file():
         raise CheckpointError(f"{path}: no such file; expected the weights of a trained model")
     try:
-        _require_whole(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(_checked(path), map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged or hostile file makes torch raise nearly everything
         raise CheckpointError(
             f"{path}: not a readable file of weights ({type(error).__name__}); expected tensors "
