@@ -3,26 +3,29 @@
 PYTHON ?= python3
 DATA ?=
 RUN ?=
-PARAMETERS ?= parameters/default.yaml
+PARAMETERS ?=
+RESUME ?=
 SET ?=
 
 VENV := .venv
 STAMP := $(VENV)/.installed
 IN := $(VENV)/bin
-OPTIONS := --parameters "$(PARAMETERS)" $(if $(DATA),--data "$(DATA)") $(if $(RUN),--run "$(RUN)") $(foreach pair,$(SET),-p "$(pair)")
+OPTIONS := $(if $(PARAMETERS),--parameters "$(PARAMETERS)") $(if $(RESUME),--resume) $(if $(DATA),--data "$(DATA)") $(if $(RUN),--run "$(RUN)") $(foreach pair,$(SET),-p "$(pair)")
 
 .DEFAULT_GOAL := help
-.PHONY: help run check t98g test verify lab refresh clean
+.PHONY: help run check t98g test verify lab refresh faults clean
 
 help:
 	@echo "make run                    the whole study, from frames to report; with your own:"
 	@echo "                            DATA=folder RUN=folder PARAMETERS=file SET='name=value name=value'"
+	@echo "                            RESUME=1 continues a run that was interrupted"
 	@echo "make check DATA=folder      is this data set fit to use? lists every offender"
 	@echo "make t98g                   fetch 50 real frames with outlines into T98G/ (108 MB)"
 	@echo "make test                   all tests, at most 15 minutes on 2 cores"
 	@echo "make verify                 run anew and compare every stored number and table: one table"
 	@echo "make lab                    JupyterLab on the notebooks"
 	@echo "make refresh                rewrite the stored outputs and figures/ from the default data"
+	@echo "make faults                 rewrite docs/faults.md from the tests"
 	@echo "make clean                  remove .venv, caches and the simulated frames; runs/ stays"
 
 $(STAMP): requirements.txt pyproject.toml
@@ -56,6 +59,9 @@ lab: $(STAMP)
 refresh: $(STAMP)
 	@echo "Rewriting the stored outputs: a few minutes on one core."
 	@$(IN)/python tests/refresh_notebooks.py
+
+faults: $(STAMP)
+	@$(IN)/python -m tests.faults.document
 
 clean:
 	@rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache

@@ -2,6 +2,7 @@
 
     python pipeline.py --data ../my_frames
     python pipeline.py --parameters parameters/quick.yaml -p seed=3
+    python pipeline.py --data ../my_frames --resume
 
 Runs the stage notebooks in order and then main.ipynb, each in a fresh kernel, and keeps the
 executed copies in RUN/notebooks. Stages hand over by the files of the run folder.
@@ -17,9 +18,8 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-
-import yaml
 
 from conductor import parameters as parameter_set
 from conductor import record as run_record
@@ -39,6 +39,7 @@ STAGES = {
     "05_test": "about a second a frame and net",
     "06_discuss": "about a minute",
 }
+NEEDS_TEST_FRAMES = ("05_test", "06_discuss")
 NEEDS_LABELS = ("02_preprocess", "03_augment", "04_train")
 REFUSALS = (parameter_set.ParameterError, DataError, run_record.RunFolderError, StageFailed)
 
@@ -59,8 +60,8 @@ def read_parameters(
     Parameters
     ----------
     path : str or Path
-        YAML file. Paths inside a file of `parameters/` are relative to the project, in any
-        other file, and in the arguments below, to the current folder.
+        YAML file. Paths inside a file of `parameters/`, or the config.yaml of a run, are relative
+        to the project, in any other file, and in the arguments below, to the current folder.
     data, run_folder : str, optional
         Replace `data` and `run`. Data without a run folder go to `runs/NAME-OF-DATA`.
     overrides : tuple of str
@@ -78,13 +79,14 @@ def read_parameters(
     here = Path.cwd()
     file = here / Path(path).expanduser()
     file = file if file.exists() else PROJECT / path
+    ours = file.resolve().is_relative_to(PROJECT / "parameters")
+    base = PROJECT if ours or (file.parent / "status.json").exists() else here
     defaults = parameter_set.merged_defaults(map(notebook_path, [*STAGES, "main"]))
     given = parameter_set.read_overrides(overrides, defaults)
     given |= {k: v for k, v in {"data": data, "run": run_folder}.items() if v is not None}
     if isinstance(given.get("data"), str) and "run" not in given:
         given["run"] = str(PROJECT / "runs" / Path(os.path.abspath(here / given["data"])).name)
-    is_ours = file.resolve().is_relative_to(PROJECT / "parameters")
-    stored = parameter_set.anchored(parameter_set.read_file(file), PROJECT if is_ours else here)
+    stored = parameter_set.anchored(parameter_set.read_file(file), base)
     return parameter_set.complete(stored | parameter_set.anchored(given, here), defaults)
 
 
@@ -118,6 +120,8 @@ def plan(parameters: Mapping[str, object]) -> tuple[dict[str, object], list[str]
 
     Images without training labels are segmented with the shipped weights.
 
+    Impossible parameters are refused here too, among them a net that cannot be read.
+
     Returns
     -------
     parameters : dict of str to str, int, float or bool
@@ -126,6 +130,8 @@ def plan(parameters: Mapping[str, object]) -> tuple[dict[str, object], list[str]
 
     Raises
     ------
+    ParameterError
+        Naming every impossible value.
     DataError
         With a table of every offender.
     """
@@ -133,16 +139,30 @@ def plan(parameters: Mapping[str, object]) -> tuple[dict[str, object], list[str]
     selection = parameters["channel"], parameters["series"]
     frames = list_frames(data, *selection)
     trainable = bool(((frames["split"] == "train") & (frames["label"] != "")).any())
+    from model.headless import impossible  # torch takes seconds to import
+
+    problems = parameter_set.impossible(parameters) + impossible(parameters, trainable)
+    if problems:
+        raise parameter_set.ParameterError("\n  ".join(["parameters refused:", *problems]))
     findings = check_data(data, trainable, *selection)
     require_fit(findings)
     print(f"data: {data}: {len(frames)} frames", flush=True)
     if len(findings):
         print(findings.to_string(index=False), flush=True)
+    stages = [*STAGES]
+    if not (frames["split"] == "test").any():
+        if not trainable:
+            raise DataError(
+                f"data: {data} has no labels to train on and no frames to segment; outline cells "
+                "in train/labels, or move the images to test/images"
+            )
+        print("no frames in test/images: 05 and 06 are left out, a net is trained")
+        stages = [stage for stage in STAGES if stage not in NEEDS_TEST_FRAMES]
     if trainable:
-        return dict(parameters), [*STAGES]
+        return dict(parameters), stages
     print("no training labels: 02 to 04 are left out, earlier trained weights give the masks")
     weights = "shipped" if parameters["weights"] == "run" else parameters["weights"]
-    return {**parameters, "weights": weights}, [s for s in STAGES if s not in NEEDS_LABELS]
+    return {**parameters, "weights": weights}, [s for s in stages if s not in NEEDS_LABELS]
 
 
 def run(parameters: Mapping[str, object], with_main: bool = True) -> RunLayout:
@@ -162,32 +182,34 @@ def run(parameters: Mapping[str, object], with_main: bool = True) -> RunLayout:
 
     Raises
     ------
-    DataError, RunFolderError
-        Before anything is written.
+    ParameterError, DataError, RunFolderError
+        Before anything is written; RunFolderError also where the disk is full.
     StageFailed
         Naming stage, cell and cause; status.json says the same, log.txt has the traceback.
     """
     root, data = resolve(parameters["run"]), resolve(parameters["data"])
     run_record.require_run_folder(root, data)
     parameters, stages = plan(parameters)
-    root.mkdir(parents=True, exist_ok=True)
+    layout, known = RunLayout(root), run_record.fingerprint(data)
+    if parameters["resume"]:
+        run_record.require_resumable(layout, parameters, known)
+    run_record.require_room(root)
+    with_main = with_main and [*STAGES][-1] in stages
     with run_record.locked(root):
-        layout = RunLayout(root)
-        record = run_record.Record(layout, parameters)
-        record.update()
-        run_record.clear_run(layout)
-        layout.make()
-        layout.config.write_text(yaml.safe_dump(parameters, sort_keys=False), encoding="utf-8")
+        record = run_record.begin(layout, parameters, known)
         try:
             _run_stages([*stages, "main"] if with_main else stages, parameters, layout, record)
             if data == DEFAULT_DATA:
                 _copy_to_default_data(layout)
             write_report(layout)
+            record.update(state="done", stage="")
         except BaseException as error:
-            record.log(traceback.format_exc())
-            record.update(state="failed", reason=str(error) or type(error).__name__)
+            with suppress(OSError):  # of a full disk, which must not hide the cause
+                record.log(traceback.format_exc())
+                record.update(state="failed", reason=str(error) or type(error).__name__)
+            if isinstance(error, OSError):
+                raise run_record.RunFolderError(f"run: {root}: {error}") from error
             raise
-        record.update(state="done", stage="")
     return layout
 
 
@@ -197,8 +219,11 @@ def _run_stages(
     layout: RunLayout,
     record: run_record.Record,
 ) -> None:
-    """Execute the stages in order; each receives only what differs from its own defaults."""
+    """Execute the unfinished stages; each receives only what differs from its own defaults."""
     for number, stage in enumerate(stages, start=1):
+        if stage in record.status["seconds"]:
+            record.say(f"[{number}/{len(stages)}] {stage} is finished already")
+            continue
         cost = STAGES.get(stage, "seconds")
         record.say(f"[{number}/{len(stages)}] {stage} ({cost})")
         record.update(stage=stage)
@@ -267,7 +292,7 @@ def ensure_run(
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--parameters", default="parameters/default.yaml", metavar="FILE")
+    parser.add_argument("--parameters", metavar="FILE", help="default: parameters/default.yaml")
     parser.add_argument("--data", metavar="DIR", help="data set; default: the simulated frames")
     parser.add_argument("--run", metavar="DIR", help="run folder; default: runs/NAME-OF-DATA")
     parser.add_argument("-p", action="append", default=[], metavar="name=value")
@@ -275,14 +300,21 @@ def main(arguments: list[str] | None = None) -> int:
         "--check", action="store_true", help="check parameters and data, write no run"
     )
     parser.add_argument("--stages-only", action="store_true", help="leave main.ipynb out")
+    parser.add_argument(
+        "--resume", action="store_true", help="continue the interrupted run in the run folder"
+    )
     options = parser.parse_args(arguments)
     # A terminated run shall end like a failed one: with its status written.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     start = time.monotonic()
     try:
-        parameters = read_parameters(
-            options.parameters, options.data, options.run, tuple(options.p)
-        )
+        given = (options.data, options.run, tuple(options.p))
+        parameters = read_parameters(options.parameters or "parameters/default.yaml", *given)
+        if options.resume:
+            config = RunLayout(resolve(parameters["run"])).config
+            if not options.parameters and config.exists():
+                parameters = read_parameters(config, *given)
+            parameters["resume"] = True
         if options.check:
             plan(parameters)
             print("fit to use")
@@ -290,6 +322,9 @@ def main(arguments: list[str] | None = None) -> int:
         layout = run(parameters, with_main=not options.stages_only)
     except REFUSALS as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        if isinstance(error, StageFailed):
+            remedy = "remove the cause, then continue with --resume (make: RESUME=1)"
+            print(f"Finished stages are kept: {remedy}", file=sys.stderr)
         return 1
     print(f"\nDone in {time.monotonic() - start:.0f} s. Look at:")
     shown = [layout.report, layout.notebooks, layout.figures, layout.scores, layout.predicted_masks]

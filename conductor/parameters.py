@@ -18,6 +18,8 @@ from preprocess.layout import PROJECT
 
 Value = str | int | float | bool
 PATHS = ("data", "run", "weights", "start")
+LOWEST = {"seed": 0, "cell_diameter": 0, "leakage_steps": 1}
+PRECISIONS = ("auto", "float32", "bfloat16")
 WORDS = {"weights": ("run", "shipped"), "start": ("scratch", "shipped")}  # that are no paths
 
 
@@ -169,6 +171,18 @@ def _coerced(name: str, value: object, expected: type) -> Value:
     if expected is float and not math.isfinite(value):
         raise ParameterError(f"{name}: found {value!r}, expected a finite number")
     return value
+
+
+def impossible(values: Mapping[str, object]) -> list[str]:
+    """What is wrong with values of the right type, as far as it can be told without the data."""
+    problems = []
+    for name, lowest in LOWEST.items():
+        if values[name] < lowest:
+            problems.append(f"{name}: found {values[name]}, expected at least {lowest}")
+    if values["precision"] not in PRECISIONS:
+        expected = ", ".join(PRECISIONS)
+        problems.append(f"precision: found {values['precision']!r}, expected one of {expected}")
+    return problems
 
 
 def _number_hint(value: object) -> str:

@@ -235,7 +235,9 @@ def recall_by(cells: pd.DataFrame, column: str, groups: int) -> pd.DataFrame:
         group, a text; cells; recall at IoU 0.5, [0, 1]; iou, the mean, [0, 1].
     """
     values = cells[column]
-    if groups and len(cells):
+    if groups and values.nunique() == 1:  # there is nothing to divide
+        text = values.map("{:.0f}".format)
+    elif groups and len(cells):
         key = pd.qcut(values, groups, duplicates="drop")
         text = key.map(lambda i: f"{i.left:.0f} to {i.right:.0f}")
     else:

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -20,6 +21,7 @@ from model import checkpoint
 from model.device import Compute, choose
 from model.inference import predict_maps
 from model.losses import segmentation_loss
+from model.memory import add_gradients
 from model.metrics import score_frames
 from model.representation import Decoding, cell_areas, decode, learn_sizes
 from model.unet import Maps, UNet, UNetConfig
@@ -29,6 +31,7 @@ from preprocess.frames import Frame
 from preprocess.layout import RunLayout
 from preprocess.normalize import Normalization
 from preprocess.patches import PatchDataset
+from preprocess.tiff import atomic_path
 
 
 class TrainingError(RuntimeError):
@@ -91,20 +94,21 @@ class TrainingConfig:
 
     def __post_init__(self):
         counts = "width depth block patch_size batch_size epochs steps_per_epoch".split()
-        for name in counts:
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
+        low = [name for name in counts if getattr(self, name) < 1]
+        problems = [f"{name} is {getattr(self, name)}, expected at least 1" for name in low]
         if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate is {self.learning_rate}, expected more than 0")
+            problems.append(f"learning_rate is {self.learning_rate}, expected more than 0")
         if not 0 < self.scale <= 1:
-            raise ValueError(f"scale is {self.scale}, expected more than 0 and at most 1")
+            problems.append(f"scale is {self.scale}, expected more than 0 and at most 1")
         if not 0 <= self.averaging < 1:
-            raise ValueError(f"averaging is {self.averaging}, expected 0 or more, and less than 1")
-        if self.patch_size % self.net.step:
-            raise ValueError(
+            problems.append(f"averaging is {self.averaging}, expected 0 or more, and less than 1")
+        if not low and self.patch_size % self.net.step:
+            problems.append(
                 f"patch_size {self.patch_size} is not a multiple of {self.net.step} "
                 "(block * 2**depth)"
             )
+        if problems:
+            raise ValueError("; ".join(problems))
 
     @property
     def net(self) -> UNetConfig:
@@ -201,28 +205,27 @@ def train_epoch(learner: Learner, loader: DataLoader, compute: Compute) -> float
     ------
     TrainingError
         If the loss is no longer finite.
+    GpuMemoryError
+        If the GPU has no memory for half a batch.
     """
     net, average, optimizer, schedule = learner
     net.train()
-    losses = []
+    losses, parts = [], 1
     for batch in loader:
-        image = compute.place(batch["image"])  # (N, 1, P, P)
-        label, weight, flow = (batch[name].to(image.device) for name in ("label", "weight", "flow"))
-        with compute.autocast():
-            maps = net(image)
-        loss = segmentation_loss(maps, label, flow, weight)
-        if not torch.isfinite(loss):
-            raise TrainingError(
-                f"the loss became {loss.item()} at step {len(losses)} of the epoch; the best "
-                "weights so far are kept; lower learning_rate or set precision to float32"
-            )
         optimizer.zero_grad()
-        loss.backward()
+        loss, parts = add_gradients(net, batch, compute, parts)
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the loss became {loss} at step {len(losses)} of the epoch, in patches of "
+                f"{', '.join(sorted(set(batch['frame'])))}; the epochs before are kept in "
+                "last.ckpt; look at these frames and their labels, lower learning_rate, or set "
+                "precision to float32"
+            )
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimizer.step()
         average.update_parameters(net)
         schedule.step()
-        losses.append(loss.item())
+        losses.append(loss)
     return float(np.mean(losses))
 
 
@@ -301,7 +304,8 @@ def fit(
     run : RunLayout
         Where to write.
     resume : bool
-        Continue from last.ckpt, if there is one.
+        Continue from last.ckpt, if there is one. An epoch that was interrupted starts again, with
+        the same patches: the weights are those of a training that was never interrupted.
 
     Returns
     -------
@@ -315,6 +319,10 @@ def fit(
         If there is no training frame.
     TrainingError
         If the loss is no longer finite.
+    GpuMemoryError
+        If the GPU has no memory for half a batch.
+    CheckpointError
+        If last.ckpt is damaged, or of another training.
     """
     if not train:
         raise ValueError("there is no training frame; at least one annotated frame is needed")
@@ -335,10 +343,13 @@ def fit(
     flows = [coarse_flow(frame.label, config.block) for frame in validation]
     net = learner.average.module
     rows, best = [], {"loss": math.inf, "epoch": 0, "weights": net.state_dict()}
+    origin = checkpoint.origin(asdict(config), {"training": train, "validation": validation})
     if resume and run.checkpoint.is_file():
         state = checkpoint.load(run.checkpoint)
+        checkpoint.require_same(origin, state.get("origin", {}), run.checkpoint)
         learner.resume(state["learner"])
         rows, best = state["rows"], state["best"]
+        print(f"continued after epoch {len(rows)}", flush=True)
 
     for epoch in range(len(rows) + 1, config.epochs + 1):
         if validation and epoch - best["epoch"] > config.patience:
@@ -358,12 +369,19 @@ def fit(
         if not validation or scores["validation_loss"] < best["loss"]:
             weights = copy.deepcopy(net.state_dict())
             best = {"loss": scores["validation_loss"], "epoch": epoch, "weights": weights}
-        state = {"learner": learner.state(), "rows": rows, "best": best}
+        state = {"origin": origin, "learner": learner.state(), "rows": rows, "best": best}
         checkpoint.save(run.checkpoint, state)
         print(_progress(rows[-1], config.epochs), flush=True)
 
     history = pd.DataFrame(rows)
-    history.to_csv(run.history, index=False)
+    with atomic_path(run.history) as temporary:
+        history.to_csv(temporary, index=False)
     net.load_state_dict(best["weights"])
     checkpoint.save_model(run.model, net, describe(config, decoding, history, train))
     return history
+
+
+if __name__ == "__main__":
+    from model.headless import main
+
+    sys.exit(main())

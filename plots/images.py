@@ -67,7 +67,7 @@ def plot_frames(
         if labels is not None and name in labels:
             draw_outlines(ax, labels[name], TRUTH)
             title += f"  ({number_of_cells(labels[name])} cells)"
-        ax.set_title(title)
+        ax.set_title(title, parse_math=False)
         scale_bar(ax, pixel_size_um)
     hide_rest(axes, len(images))
     return figure
@@ -106,7 +106,7 @@ def plot_overlays(
             ax, None if truth is None else truth[window], predicted[window]
         )
         handles = max(handles, shown, key=len)
-        ax.set_title(name)
+        ax.set_title(name, parse_math=False)
         scale_bar(ax, pixel_size_um)
     hide_rest(axes, len(frames))
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
@@ -144,7 +144,7 @@ def plot_worst_cells(crops: list[dict], pixel_size_um: float, columns: int = 5) 
             draw_outlines(ax, crop[of] == crop["id"], colour, wide)
         shown = draw_truth_and_prediction(ax, crop["truth"], crop["predicted"])
         handles = max(handles, shown, key=len)
-        ax.set_title(title, fontsize=9.5)
+        ax.set_title(title, fontsize=9.5, parse_math=False)
         scale_bar(ax, pixel_size_um)
     hide_rest(axes, len(crops))
     figure.legend(handles=handles, loc="outside lower center", ncols=2)

@@ -206,7 +206,7 @@ def plot_frame_scores(table: pd.DataFrame) -> Figure:
             label=f"{metric}, mean {mean:.3f}",
         )
     every = -(-count // 22)
-    ax.set_yticks(range(0, count, every), table["name"].iloc[::every].astype(str))
+    ax.set_yticks(range(0, count, every), table["name"].iloc[::every].astype(str), parse_math=False)
     ax.set(xlabel="score", ylabel="frame", xlim=(0, 1.02), ylim=(count - 0.5, -0.5))
     ax.grid()
     figure.legend(loc="outside upper center", ncols=len(ax.lines))

@@ -20,6 +20,11 @@ Shapes = dict[int, tuple[int, ...]]  # of every page
 Place = tuple[str, Path, int]  # split, image and page
 
 
+def printable(text: str) -> str:
+    """The text with line breaks, bytes that are no UTF-8 and the like written as escapes."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 class _Findings:
     """Collects faults by file, those of several pages in one row."""
 
@@ -43,7 +48,8 @@ class _Findings:
         rows = []
         for (severity, file, expected, remedy, _), found in self.found.items():
             more = f" (and {len(found) - 1} more pages)" if len(found) > 1 else ""
-            rows.append((severity, file, found[0] + more, expected, remedy))
+            row = (severity, file, found[0] + more, expected, remedy)
+            rows.append(tuple(map(printable, row)))
         table = pd.DataFrame(natsorted(rows, key=lambda row: row[:2]), columns=COLUMNS)
         return table.astype("str")
 
@@ -205,7 +211,12 @@ def _check_copies(copies: dict[str, list[Place]], train: bool, findings: _Findin
 
 
 def _check_names(frames: pd.DataFrame, findings: _Findings) -> None:
-    """A page of a stack and another file of one name: their results would overwrite each other."""
+    """Names that cannot be written into a table, or that two frames share."""
+    for path in map(Path, frames["image"].unique()):
+        if printable(path.name) != path.name:
+            found = "a name with line breaks, or with bytes that are no UTF-8"
+            fault = Fault("error", found, "a name that can be printed", "rename the file")
+            findings.add(path, fault)
     for _, same in frames.groupby(["split", "name"], sort=False):
         paths = [Path(image) for image in same["image"]]
         if len({path.stem for path in paths}) > 1:

@@ -4,11 +4,14 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 
 import tifffile
 
 MAX_PAGE_BYTES = 2**32  # a frame of 46,000 x 46,000 in 16 bits; a larger one is a damaged header
+BOMB_BYTES = 2**28  # larger pages must not unfold from next to nothing
+BOMB_FACTOR = 2_000  # deflate and LZW reach 1,000 and 1,400 on pixels that are all equal
 TIFF_HEADERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 OTHER_HEADERS = {
     b"\x89PNG": "a PNG image",
@@ -119,7 +122,8 @@ def require_whole(path: Path, page: tifffile.TiffPage | tifffile.TiffFrame | Non
     Raises
     ------
     TiffError
-        If the page is missing, larger than `MAX_PAGE_BYTES`, or ends after the end of the file.
+        If the page is missing, larger than `MAX_PAGE_BYTES`, unfolds from next to nothing, or ends
+        after the end of the file.
     """
     if page is None:
         raise TiffError(path, "a page is missing", "all that its metadata promise", AGAIN)
@@ -128,11 +132,17 @@ def require_whole(path: Path, page: tifffile.TiffPage | tifffile.TiffFrame | Non
         remedy = f"{AGAIN}, or cut the picture into pieces"
         raise TiffError(path, found, f"at most {MAX_PAGE_BYTES:,} bytes a page", remedy)
     stored = sum(page.databytecounts)
+    if page.nbytes > max(BOMB_BYTES, BOMB_FACTOR * stored):
+        found = f"a page of {page.shape} values, {page.nbytes:,} bytes, out of {stored:,}"
+        raise TiffError(path, found, "no more than its pixels need", f"{AGAIN}, uncompressed")
     ends = (a + n for a, n in zip(page.dataoffsets, page.databytecounts, strict=False))
     end, size = max(ends, default=0), page.parent.filehandle.size
     if end > size:
         raise TiffError(path, f"cut off at {size:,} bytes", f"{end:,} bytes", AGAIN)
     keyframe = page.keyframe
     is_raw = keyframe.compression == tifffile.COMPRESSION.NONE and keyframe.bitspersample % 8 == 0
+    pieces, claimed = len(page.dataoffsets), prod(page.chunked)
+    if not is_raw and pieces < claimed:
+        raise TiffError(path, f"{pieces:,} strips or tiles", f"{claimed:,}", AGAIN)
     if is_raw and stored < page.nbytes:
         raise TiffError(path, f"{stored:,} bytes of pixels", f"{page.nbytes:,} bytes", AGAIN)

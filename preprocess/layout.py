@@ -118,6 +118,12 @@ class RunLayout:
         """State, stage, reason and seconds of the run."""
         return self.root / "status.json"
 
+    def remove_unfinished(self) -> None:
+        """Remove the temporary files of a run that was killed while it wrote."""
+        for pattern in (".*.tmp", "*.tmp.ipynb"):
+            for path in self.root.rglob(pattern):
+                path.unlink()
+
     def make(self) -> "RunLayout":
         """Create the folders; returns itself."""
         for folder in (

@@ -72,14 +72,14 @@ class PatchDataset(Dataset):
             self._flows[which] = coarse_flow(self.frames[which].label, self.block)
         return self._flows[which]
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> Sample | dict[str, str]:
         """Patch `index` of this epoch.
 
         Returns
         -------
         dict
             image (1, P, P) float32; label (P, P) int32; weight (P, P) float32;
-            flow (2, P / block, P / block) float32.
+            flow (2, P / block, P / block) float32; frame, the name of the frame it was cut from.
         """
         if not 0 <= index < self.length:
             raise IndexError(f"patch {index} of {self.length}")
@@ -88,13 +88,14 @@ class PatchDataset(Dataset):
         center = self._center(which, rng)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rng.integers(2**62)))
-            return augment(
+            patch = augment(
                 self.frames[which],
                 self._flow(which),
                 center,
                 self.patch_size,
                 self.augmentation,
             )
+        return patch | {"frame": self.frames[which].name}
 
 
 def write_examples(patches: PatchDataset, folder: Path) -> None:

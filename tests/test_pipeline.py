@@ -20,6 +20,7 @@ from conductor.record import RunFolderError
 from conductor.stage import StageFailed
 from preprocess.check import DataError
 from preprocess.tiff import write_tiff
+from tests.small_frames import tree_hash
 
 PROJECT = Path(__file__).resolve().parents[1]
 FIXTURES = PROJECT / "tests" / "fixtures"
@@ -123,9 +124,14 @@ def test_a_second_run_replaces_the_first(two_stages: dict) -> None:
 @pytest.mark.parametrize(
     ("fixture", "reason"), [("raises", "pad to 80"), ("kernel_dies", "kernel died")]
 )
-def test_a_failed_stage_ends_the_run(
+def test_case_43_a_failed_stage_ends_the_run(
     fixture: str, reason: str, two_stages: dict, stand_ins: Path
 ) -> None:
+    """A cell of a notebook fails, or its kernel dies (as for want of memory).
+
+    The run ends there, marked as failed in status.json with stage, cell and reason; the executed
+    notebook is kept, and what is finished can be continued with --resume.
+    """
     shutil.copy(FIXTURES / f"{fixture}.ipynb", stand_ins / "04_train.ipynb")
     with pytest.raises(StageFailed, match=reason):
         pipeline.run(two_stages)
@@ -134,6 +140,61 @@ def test_a_failed_stage_ends_the_run(
     assert reason in status["reason"]
     assert [path.name for path in Path("out/notebooks").iterdir()] == ["04_train.ipynb"]
     assert "Traceback" in Path("out/log.txt").read_text()
+
+
+def executed(folder: str = "out") -> dict[str, int]:
+    """When each kept notebook was written, by stage."""
+    return {path.stem: path.stat().st_mtime_ns for path in Path(folder, "notebooks").iterdir()}
+
+
+def test_a_failed_run_is_continued_with_its_own_parameters(
+    two_stages: dict, stand_ins: Path, capsys
+) -> None:
+    write_stand_in("raises", stand_ins / "06_discuss.ipynb")
+    begin = ["--data", "frames", "--run", "out", "-p", "epochs=5"]
+    assert pipeline.main(begin) == 1
+    assert "continue with --resume (make: RESUME=1)" in capsys.readouterr().err
+    before = executed()
+    Path("out/.last.ckpt.x1.tmp").touch()  # as a killed run leaves it
+    write_stand_in("passes", stand_ins / "06_discuss.ipynb")
+    assert pipeline.main(["--run", "out", "--resume"]) == 0
+    status, after = status_of("out"), executed()
+    assert status["state"] == "done" and status["parameters"]["epochs"] == 5
+    assert list(status["seconds"]) == ["04_train", "06_discuss", "main"]
+    assert after["04_train"] == before["04_train"] and after["06_discuss"] > before["06_discuss"]
+    assert "[1/3] 04_train is finished already" in Path("out/log.txt").read_text()
+    assert "Traceback" in Path("out/log.txt").read_text()  # of the first part
+    assert not Path("out/.last.ckpt.x1.tmp").exists()
+
+
+def test_an_interrupted_training_is_told_to_continue(two_stages: dict, stand_ins: Path) -> None:
+    shutil.copy(FIXTURES / "kernel_dies.ipynb", stand_ins / "04_train.ipynb")
+    with pytest.raises(StageFailed):
+        pipeline.run(two_stages)
+    write_stand_in("passes", stand_ins / "04_train.ipynb")
+    Path("out/last.ckpt").write_text("the epochs so far")
+    layout = pipeline.run(two_stages | {"resume": True})
+    cells = nbformat.read(layout.notebooks / "04_train.ipynb", as_version=4).cells
+    assert any("resume = True" in cell.source for cell in cells)
+    assert layout.checkpoint.read_text() == "the epochs so far"
+    assert "resume: false" in layout.config.read_text()
+
+
+def test_only_the_same_run_is_continued(two_stages: dict, stand_ins: Path) -> None:
+    resumed = two_stages | {"resume": True}
+    with pytest.raises(RunFolderError, match="out holds no run to continue"):
+        pipeline.run(resumed)
+    Path("frames").mkdir()
+    write_tiff(Path("frames/a.tif"), np.zeros((4, 4), np.uint8))
+    shutil.copy(FIXTURES / "raises.ipynb", stand_ins / "04_train.ipynb")
+    with pytest.raises(StageFailed):
+        pipeline.run(two_stages)
+    with pytest.raises(RunFolderError, match="other parameters .epochs: 6, now 7.; leave them out"):
+        pipeline.run(resumed | {"epochs": 7})
+    write_tiff(Path("frames/a.tif"), np.ones((4, 4), np.uint8))
+    with pytest.raises(RunFolderError, match="frames changed since .*out began; restore them"):
+        pipeline.run(resumed)
+    assert [path.name for path in Path("out/notebooks").iterdir()] == ["04_train.ipynb"]
 
 
 def test_command_line_says_why_without_a_traceback(
@@ -175,6 +236,7 @@ def test_unfit_data_are_refused_before_anything_is_written(stand_ins: Path, monk
         ([("train", "a.tif"), ("test", "")], "run", [*pipeline.STAGES]),
         ([("test", "")], "shipped", ["01_explore", "05_test", "06_discuss"]),
         ([("train", ""), ("test", "b.tif")], "shipped", ["01_explore", "05_test", "06_discuss"]),
+        ([("train", "a.tif")], "run", ["01_explore", *pipeline.NEEDS_LABELS]),
     ],
 )
 def test_nothing_is_trained_without_labels(rows, weights, stages, stand_ins, monkeypatch) -> None:
@@ -182,6 +244,13 @@ def test_nothing_is_trained_without_labels(rows, weights, stages, stand_ins, mon
     monkeypatch.setattr(pipeline, "check_data", lambda *_: pd.DataFrame(columns=FINDINGS))
     planned, found = pipeline.plan(pipeline.read_parameters(data="frames"))
     assert (planned["weights"], found) == (weights, stages)
+
+
+def test_nothing_to_train_on_and_nothing_to_segment(stand_ins: Path, monkeypatch) -> None:
+    monkeypatch.setattr(pipeline, "list_frames", lambda *_: frames(("train", "")))
+    monkeypatch.setattr(pipeline, "check_data", lambda *_: pd.DataFrame(columns=FINDINGS))
+    with pytest.raises(DataError, match="outline cells in train/labels, or move the images to"):
+        pipeline.plan(pipeline.read_parameters(data="frames"))
 
 
 def test_default_data_are_filled_once_and_never_mixed_with_a_users(
@@ -239,6 +308,7 @@ def test_a_folder_of_frames_without_labels_gives_masks_and_no_scores(tmp_path: P
     rng = np.random.default_rng(0)
     for name in ("t2", "t10"):
         write_tiff(data / f"{name}.tif", rng.integers(0, 60_000, (96, 128)).astype(np.uint16))
+    before = tree_hash(data)
     command = [sys.executable, "pipeline.py", "--parameters", "parameters/quick.yaml"]
     command += ["--data", str(data), "--run", str(run), "-p", "weights=run"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
@@ -248,4 +318,4 @@ def test_a_folder_of_frames_without_labels_gives_masks_and_no_scores(tmp_path: P
     assert masks == ["t10.tif", "t2.tif"]
     assert len(pd.read_csv(run / "scores.csv")) == 0
     assert (run / "report.html").exists()
-    assert sorted(path.name for path in data.iterdir()) == ["t10.tif", "t2.tif"]
+    assert tree_hash(data) == before

@@ -148,6 +148,8 @@ def test_recall_by_crowding_and_size(frames, tmp_path):
     many = pd.concat([cells.assign(area_px=cells.area_px * k) for k in range(1, 11)])
     by_size = evaluation.recall_by(many, "area_px", 5)
     assert by_size.cells.tolist() == [6] * 5
+    of_one_size = evaluation.recall_by(cells.assign(area_px=7), "area_px", 5)
+    assert of_one_size[["group", "cells"]].values.tolist() == [["7", 3]]
 
 
 def test_worst_cells_are_cut_out_with_both_labels(frames, tmp_path):
