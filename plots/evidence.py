@@ -51,10 +51,11 @@ def plot_robustness(table: pd.DataFrame) -> Figure:
     figure, axes = new_figure(size=(WIDTH, 1.2 + 0.3 * len(table)))
     ax = axes[0, 0]
     place = np.arange(len(table))
-    for metric, marker in (("IoU", "o"), ("AP50", "s")):
+    for metric, marker, shift in (("IoU", "o", 0.12), ("AP50", "s", -0.12)):
         whole = table[metric].iloc[-1]
         ax.axvline(whole, color=METRICS[metric], linestyle=":", linewidth=1.2)
-        ax.plot(table[metric], place, marker, color=METRICS[metric], markersize=7, label=metric)
+        look = {"color": METRICS[metric], "markersize": 6, "label": metric}
+        ax.plot(table[metric], place + shift, marker, **look)
     ax.set_yticks(place, table.frames)
     ax.set(xlabel="mean over frames; dotted: as recorded", xlim=(0, 1))
     ax.grid()
@@ -107,7 +108,7 @@ def plot_ceiling(table: pd.DataFrame) -> Figure:
             edge = [colours[m] for m in metrics]
             ax.scatter(range(4), values, 70, face, marker=marker, edgecolors=edge, label=outlines)
         ax.set_xticks(range(4), metrics)
-        ax.set(ylim=(0, 1.02), title=f"{group} ({rows.frames.iloc[0]} frames)")
+        ax.set(xlim=(-0.4, 3.4), ylim=(0, 1.02), title=f"{group} ({rows.frames.iloc[0]} frames)")
         ax.grid(axis="y")
     axes[0, 0].set_ylabel("score")
     handles, names = axes[0, 0].get_legend_handles_labels()
