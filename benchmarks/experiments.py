@@ -25,8 +25,9 @@ import pandas as pd
 from benchmarks.held_out import FOLDS, SETS, TRIPLES, labelled_frames, split_of
 from model.evaluation import score_model
 from model.inference import Segmenter
+from model.recipe import TrainingConfig
 from model.representation import Decoding
-from model.training import TrainingConfig, fit
+from model.training import fit
 from preprocess.augment import NO_AUGMENTATION, RIGID, AugmentConfig
 from preprocess.frames import Frame, load_frames
 from preprocess.layout import BENCHMARKS, PROJECT, RunLayout
@@ -68,7 +69,7 @@ class Variant:
     Parameters
     ----------
     change : dict
-        Fields of `model.training.TrainingConfig` that differ.
+        Fields of `model.recipe.TrainingConfig` that differ.
     border_weights : bool
         Whether gaps between cells count more than other pixels.
     refined : bool

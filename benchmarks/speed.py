@@ -44,9 +44,11 @@ from model.checkpoint import load_model
 from model.device import choose
 from model.evaluation import score_model
 from model.inference import Segmenter, predict_maps
+from model.learner import initialize, train_epoch
 from model.losses import segmentation_loss
 from model.mosaic import LARGE, segment_mosaic
-from model.training import TrainingConfig, fit, initialize, train_epoch
+from model.recipe import TrainingConfig
+from model.training import fit
 from model.unet import UNet, UNetConfig
 from preprocess.borders import border_weight
 from preprocess.frames import Frame

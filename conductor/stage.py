@@ -23,6 +23,10 @@ REFERENCE_SETTINGS = {
     "MKL_NUM_THREADS": "1",
     "PYTHONHASHSEED": "0",
     "CUDA_VISIBLE_DEVICES": "",
+    # Newer processors add in another order: all of them go the way of AVX2.
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "OPENBLAS_CORETYPE": "Haswell",
 }
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 

@@ -14,8 +14,10 @@ import yaml
 from filelock import FileLock, Timeout
 
 from model.checkpoint import CheckpointError, load_model
+from model.learner import TrainingError
 from model.memory import GpuMemoryError
-from model.training import TrainingConfig, TrainingError, fit
+from model.recipe import TrainingConfig
+from model.training import fit
 from preprocess.frames import load_frames
 from preprocess.layout import SHIPPED_MODEL, RunLayout, require, resolve
 from preprocess.split import read_split

@@ -6,9 +6,10 @@ import torch
 from torch.utils.data import DataLoader, Dataset, RandomSampler, Subset
 
 from model.device import Compute, choose
+from model.learner import initialize, train_epoch
 from model.metrics import score_frame
+from model.recipe import TrainingConfig
 from model.representation import Decoding, decode, learn_sizes
-from model.training import TrainingConfig, initialize, train_epoch
 from model.unet import Maps, UNet
 from preprocess.frames import Frame
 from preprocess.patches import PatchDataset

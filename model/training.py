@@ -1,232 +1,31 @@
-"""Fit a U-Net to annotated frames: schedule, validation, best weights, resume."""
+"""Fit a U-Net to annotated frames: validation, best weights, resume."""
 
 import copy
 import math
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
-from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from model import checkpoint
 from model.device import Compute, choose
 from model.inference import predict_maps
+from model.learner import initialize, train_epoch
 from model.losses import segmentation_loss
-from model.memory import add_gradients
 from model.metrics import score_frames
+from model.recipe import TrainingConfig
 from model.representation import Decoding, cell_areas, decode, learn_sizes
-from model.unet import Maps, UNet, UNetConfig
-from preprocess.augment import AugmentConfig
+from model.unet import Maps, UNet
 from preprocess.flow import coarse_flow
 from preprocess.frames import Frame
 from preprocess.layout import RunLayout
-from preprocess.normalize import Normalization
 from preprocess.patches import PatchDataset
 from preprocess.tiff import atomic_path
-
-
-class TrainingError(RuntimeError):
-    """Training that cannot go on."""
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """How a net is trained.
-
-    Parameters
-    ----------
-    width, depth, block : int
-        Size of the U-Net; see `model.unet.UNetConfig`. A net to start from brings its own.
-    patch_size : int
-        Side of the square training patches at working resolution [px]; a multiple of
-        block * 2**depth.
-    batch_size : int
-        Patches a step.
-    epochs, steps_per_epoch : int
-        Length of the schedule.
-    learning_rate : float
-        Peak of the one-cycle schedule.
-    patience : int
-        Stop after so many epochs without a lower validation loss; without validation frames the
-        schedule always runs to its end.
-    seed : int
-        Seed of weights and patches.
-    precision : {"auto", "float32", "bfloat16"}
-        See `model.device.choose`.
-    scale : float
-        Working resolution, as a share of the frames' own; (0, 1].
-    averaging : float
-        The net that is validated and kept is a moving average of the weights, each step of which
-        keeps this share of the average before, [0, 1); 0 keeps the weights as they are.
-    start : str
-        "scratch", or a model file whose weights are refined.
-    normalization, augmentation : Normalization, AugmentConfig
-    decoding : Decoding
-        Thresholds; its smallest sizes give way to those of the training frames.
-    """
-
-    width: int = 16
-    depth: int = 4
-    block: int = 2
-    patch_size: int = 256
-    batch_size: int = 16
-    epochs: int = 60
-    steps_per_epoch: int = 20
-    learning_rate: float = 4e-3
-    patience: int = 25
-    seed: int = 0
-    precision: str = "auto"
-    scale: float = 1.0
-    averaging: float = 0.99
-    start: str = "scratch"
-    normalization: Normalization = field(default_factory=Normalization)
-    augmentation: AugmentConfig = field(default_factory=AugmentConfig)
-    decoding: Decoding = field(default_factory=Decoding)
-
-    def __post_init__(self):
-        counts = "width depth block patch_size batch_size epochs steps_per_epoch".split()
-        low = [name for name in counts if getattr(self, name) < 1]
-        problems = [f"{name} is {getattr(self, name)}, expected at least 1" for name in low]
-        if not self.learning_rate > 0:
-            problems.append(f"learning_rate is {self.learning_rate}, expected more than 0")
-        if not 0 < self.scale <= 1:
-            problems.append(f"scale is {self.scale}, expected more than 0 and at most 1")
-        if not 0 <= self.averaging < 1:
-            problems.append(f"averaging is {self.averaging}, expected 0 or more, and less than 1")
-        if not low and self.patch_size % self.net.step:
-            problems.append(
-                f"patch_size {self.patch_size} is not a multiple of {self.net.step} "
-                "(block * 2**depth)"
-            )
-        if problems:
-            raise ValueError("; ".join(problems))
-
-    @property
-    def net(self) -> UNetConfig:
-        """Size of the U-Net."""
-        return UNetConfig(width=self.width, depth=self.depth, block=self.block)
-
-
-def _schedule(config: TrainingConfig) -> Callable[[int], float]:
-    """Learning rate of a step as a share of its peak: linear rise, then half a cosine."""
-    total = config.epochs * config.steps_per_epoch
-    rise = max(1, total // 10)
-
-    def share(step: int) -> float:
-        if step < rise:
-            return (step + 1) / rise
-        return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
-
-    return share
-
-
-def averaged(net: UNet, share: float) -> AveragedModel:
-    """Moving average of a net's weights and batch statistics, to be updated after each step.
-
-    At high learning rates the weights of single steps scatter around better ones (Izmailov et al.,
-    UAI 2018; as an exponential average Tarvainen & Valpola, NeurIPS 2017).
-
-    Parameters
-    ----------
-    net : UNet
-    share : float
-        What each step keeps of the average before, [0, 1); less in the first steps, so that the
-        random weights of the beginning are soon forgotten.
-    """
-
-    def mix(before: torch.Tensor, new: torch.Tensor, steps: torch.Tensor | int) -> torch.Tensor:
-        kept = min(share, (1 + int(steps)) / (10 + int(steps)))
-        return kept * before + (1 - kept) * new
-
-    return AveragedModel(net, avg_fn=mix, use_buffers=True)
-
-
-class Learner(NamedTuple):
-    """A net in training: everything that changes with a step.
-
-    Parameters
-    ----------
-    net : UNet
-    average : AveragedModel
-        Of the net's weights, see `averaged`; `average.module` is the net to use.
-    optimizer : Optimizer
-    schedule : LambdaLR
-        Of the learning rate.
-    """
-
-    net: UNet
-    average: AveragedModel
-    optimizer: Optimizer
-    schedule: LambdaLR
-
-    def state(self) -> dict[str, dict]:
-        """Everything, by name, as tensors and plain Python."""
-        return {name: part.state_dict() for name, part in self._asdict().items()}
-
-    def resume(self, state: dict[str, dict]) -> None:
-        """Go on from where `state` was taken."""
-        for name, part in self._asdict().items():
-            part.load_state_dict(state[name])
-
-
-def initialize(config: TrainingConfig, compute: Compute) -> Learner:
-    """A net that has not made a step: random weights, or those of the file to start from.
-
-    Raises
-    ------
-    CheckpointError
-        If the file cannot be read.
-    """
-    if config.start == "scratch":
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            net = UNet(config.net)
-    else:
-        net, _ = checkpoint.load_model(Path(config.start))
-    net = compute.place_net(net).train()
-    optimizer = torch.optim.AdamW(net.parameters(), lr=config.learning_rate, weight_decay=1e-2)
-    schedule = LambdaLR(optimizer, _schedule(config))
-    return Learner(net, averaged(net, config.averaging), optimizer, schedule)
-
-
-def train_epoch(learner: Learner, loader: DataLoader, compute: Compute) -> float:
-    """One pass over the batches of `preprocess.patches.PatchDataset`; returns the mean loss.
-
-    Raises
-    ------
-    TrainingError
-        If the loss is no longer finite.
-    GpuMemoryError
-        If the GPU has no memory for half a batch.
-    """
-    net, average, optimizer, schedule = learner
-    net.train()
-    losses, parts = [], 1
-    for batch in loader:
-        optimizer.zero_grad()
-        loss, parts = add_gradients(net, batch, compute, parts)
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"the loss became {loss} at step {len(losses)} of the epoch, in patches of "
-                f"{', '.join(sorted(set(batch['frame'])))}; the epochs before are kept in "
-                "last.ckpt; look at these frames and their labels, lower learning_rate, or set "
-                "precision to float32"
-            )
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-        optimizer.step()
-        average.update_parameters(net)
-        schedule.step()
-        losses.append(loss)
-    return float(np.mean(losses))
 
 
 def _validate(

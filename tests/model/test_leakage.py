@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from model.leakage import leakage_experiment
-from model.training import TrainingConfig
+from model.recipe import TrainingConfig
 from preprocess.augment import RIGID
 from preprocess.borders import border_weight
 from preprocess.frames import Frame

@@ -7,9 +7,11 @@ import torch
 from model import checkpoint
 from model.device import choose
 from model.inference import predict_maps
+from model.learner import TrainingError, averaged, initialize
 from model.metrics import score_frame
+from model.recipe import TrainingConfig
 from model.representation import decode
-from model.training import TrainingConfig, TrainingError, averaged, fit, initialize
+from model.training import fit
 from model.unet import UNet
 from preprocess.augment import NO_AUGMENTATION
 from preprocess.borders import border_weight
