@@ -24,7 +24,7 @@ NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 # Tables are written with six digits. Simulated intensities and frozen weights agree to rounding
 # between processors; a decision at a threshold may move one pixel or one cell. A live fit (the
 # learning curves of 04, its scores in 05, the leakage experiment of 06) takes another path wherever
-# one sum is rounded differently, so that its scores are held to 0.15 and its losses to a half.
+# one sum is rounded differently, so that it is held to 0.15 and half of the value.
 TOLERANCES = {
     "": (1e-3, 1e-3),
     "04_": (0.5, 0.15),

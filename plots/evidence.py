@@ -78,7 +78,7 @@ def plot_calibration(table: pd.DataFrame) -> Figure:
     }
     for ax, (what, (said, true)) in zip(axes[0], texts.items(), strict=True):
         part = table[table["of"] == what]
-        ax.plot((0, 1), (0, 1), ":", color=QUIET, label="said as it is")
+        ax.plot((0, 1), (0, 1), ":", color=QUIET, label="perfectly calibrated")
         ax.plot(part.said, part.true, "o-", color=SERIES[0], label=f"{what}, grouped")
         ax.set(xlabel=said, ylabel=true, xlim=(0, 1), ylim=(0, 1.02), aspect="equal")
         ax.set_title(f"{part['count'].sum():,.0f} {what}")

@@ -23,7 +23,7 @@ LIMITS = (
     "It knows what it was trained on: other cell lines, microscopes and magnifications must be "
     "checked by eye before results are used.",
     "Frames are single planes of one channel in phase contrast.",
-    "Hand-drawn outlines are uncertain by one to three pixels; no net can score above that.",
+    "Hand-drawn outlines are uncertain, by up to about three pixels; no net can score above that.",
 )
 
 
