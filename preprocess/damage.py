@@ -65,6 +65,13 @@ class _Errors(logging.Handler):
         if record.thread == self.thread:
             self.messages.append(record.getMessage())
 
+    def require_none(self, path: Path, pages: int, about: str = "") -> None:
+        """Refuse a file of which an error was logged that holds some words."""
+        messages = [message for message in self.messages if about in message]
+        if messages:
+            found = f"damaged or cut off after {pages} pages ({messages[0]})"
+            raise TiffError(path, found, "a whole TIFF file", AGAIN)
+
 
 def guess_type(header: bytes) -> str:
     """What a file is by its first 32 bytes, as `a PNG image`."""
@@ -103,17 +110,16 @@ def opened(path: Path) -> Iterator[tifffile.TiffFile]:
     log.addHandler(errors)
     try:
         with tifffile.TiffFile(path) as file:
-            yield file
             pages = len(file.pages)
+            errors.require_none(path, pages, "circular")  # would be read without an end
+            yield file
     except FileNotFoundError as error:
         raise TiffError(path, "no such file", "a TIFF file", "check its name") from error
     except Exception as error:  # tifffile and its codecs raise nearly everything
         raise (error if isinstance(error, TiffError) else _explained(path, error)) from error
     finally:
         log.removeHandler(errors)
-    if errors.messages:
-        found = f"damaged or cut off after {pages} pages ({errors.messages[0]})"
-        raise TiffError(path, found, "a whole TIFF file", AGAIN)
+    errors.require_none(path, pages)
 
 
 def require_whole(path: Path, page: tifffile.TiffPage | tifffile.TiffFrame | None) -> None:

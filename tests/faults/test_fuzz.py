@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from benchmarks import fuzz
+from preprocess.tiff import TiffError, read_pixel_size
 
 FILES = 12  # of each kind
 
@@ -30,6 +31,15 @@ def test_a_file_is_the_same_whenever_it_is_drawn(files: dict[str, bytes]) -> Non
     for kind in (kinds[0], fuzz.FORGED):
         one, again, other = (fuzz.damage(kind, files[kind], 0, n, kinds) for n in (5, 5, 6))
         assert one == again != other != files[kind]
+
+
+@pytest.mark.parametrize("number", [703, 1073])
+def test_a_circle_of_pages_is_refused(tmp_path: Path, files: dict[str, bytes], number: int) -> None:
+    """tifffile would go round for ever."""
+    path, kind = tmp_path / "a.tif", "stack, deflate"
+    path.write_bytes(fuzz.damage(kind, files[kind], 0, number, list(files)))
+    with pytest.raises(TiffError, match="circular"):
+        read_pixel_size(path)
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,9 @@ def test_a_patch_depends_on_seed_epoch_and_index_alone():
 
 
 def test_shapes_and_end_of_the_epoch():
-    assert {name: tuple(values.shape) for name, values in patches()[0].items()} == {
+    patch = patches()[0]
+    assert patch.pop("frame") == FRAME.name
+    assert {name: tuple(values.shape) for name, values in patch.items()} == {
         "image": (1, 32, 32),
         "label": (32, 32),
         "weight": (32, 32),
