@@ -13,11 +13,12 @@ import hashlib
 import signal
 import sys
 import time
-from math import inf, isnan, nan
+from math import inf, isnan, nan, prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conductor.record import RunFolderError, locked
+from preprocess import large
 from preprocess.header import Selection
 from preprocess.layout import SHIPPED_MODEL
 from results.inputs import InputError, Source, find_frames
@@ -102,6 +103,11 @@ def load_segmenter(model: Path, options: Options) -> "Segmenter":
         raise InputError(str(error)) from error
 
 
+def is_large(source: Source) -> bool:
+    """Whether a frame is read and written in pieces."""
+    return prod(source.shape) > large.LARGE
+
+
 def predict_frame(source: Source, segmenter: "Segmenter", store: Store) -> dict[str, object]:
     """Segment one frame and write its results, its record last.
 
@@ -115,29 +121,21 @@ def predict_frame(source: Source, segmenter: "Segmenter", store: Store) -> dict[
     ValueError
         If the frame is damaged or unfit; then it has no record.
     """
-    from preprocess.faults import image_faults
-    from preprocess.tiff import write_tiff
-    from results.outlines import write_outlines
-    from results.progress import FrameError
-    from results.rois import write_rois
-    from results.tables import cell_rows, frame_row
+    from results.tables import frame_row
 
     start = time.perf_counter()
-    image = source.read()
-    faults = [*image_faults(image)]
-    for fault in faults:
-        if fault.severity == "error":
-            raise FrameError(f"{fault.found}; expected {fault.expected}; {fault.remedy}")
     given, name = store.options, source.name
     size = given.pixel_size_um or source.pixel_size_um
     zoom = segmenter.zoom(size, given.cell_diameter_px or nan)
-    (label, confidence), _ = segmenter.segment(image, zoom)
+    if is_large(source):
+        from results.mosaic import write_mosaic as write  # pandas: only where needed
+    else:
+        from results.frame import write_frame as write
+    rows, faults = write(source, segmenter, store, zoom, size)
     place = {"frame": name, "sequence": source.sequence, "t": source.t}
-    cells = [row | place for row in cell_rows(label, image, confidence, size)]
-    frame = frame_row(label.shape, float((label > 0).mean()), size, cells)
-    write_tiff(store.path("labels", name), label, size)
-    write_rois(store.path("rois", name), label)
-    write_outlines(store.path("outlines", name), image, label, size)
+    cells = [row | place for row in rows]
+    covered = sum(row["area_px"] for row in rows) / prod(source.shape)
+    frame = frame_row(source.shape, covered, size, cells)
     status = {
         "file": source.file,
         "frame": name,
@@ -147,7 +145,7 @@ def predict_frame(source: Source, segmenter: "Segmenter", store: Store) -> dict[
         "message": "; ".join(f"{fault.found}: {fault.remedy}" for fault in faults),
     }
     row = frame | place | {"file": source.file, "page": source.page}
-    store.keep(source, row, cells, status)
+    store.keep(source, row, cells, status, ["outlines"] if is_large(source) else [])
     return status
 
 
@@ -203,6 +201,7 @@ def predict(sources: list[Source], store: Store, model: Path) -> list[str]:
     try:
         if todo:
             _say_what_is_unknown(todo, store.options, segmenter)
+            _say_what_is_left_out(todo)
             predict_missing(todo, segmenter, store, progress)
         if not is_finished:
             print("writing tables and movies", flush=True)
@@ -224,6 +223,17 @@ def _say_what_is_unknown(todo: list[Source], options: Options, segmenter: "Segme
             f"pixel size unknown ({len(unsaid)} of {len(todo)} frames): cells are expected to be "
             f"about {segmenter.info['cell_diameter_px']:.0f} px wide, as the net knows them; else "
             "give --pixel-size or --cell-diameter",
+            flush=True,
+        )
+
+
+def _say_what_is_left_out(todo: list[Source]) -> None:
+    """Pictures would need the memory that large frames are to spare."""
+    count = sum(map(is_large, todo))
+    if count:
+        print(
+            f"{count} of {len(todo)} frames have more than {large.LARGE:,} px: they are segmented "
+            "in blocks, and get no outline picture and no movie",
             flush=True,
         )
 

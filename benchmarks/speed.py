@@ -46,12 +46,13 @@ from model.evaluation import score_model
 from model.inference import Segmenter, predict_maps
 from model.learner import initialize, train_epoch
 from model.losses import segmentation_loss
-from model.mosaic import LARGE, segment_mosaic
+from model.mosaic import segment_mosaic
 from model.recipe import TrainingConfig
 from model.training import fit
 from model.unet import UNet, UNetConfig
 from preprocess.borders import border_weight
 from preprocess.frames import Frame
+from preprocess.large import LARGE
 from preprocess.layout import BENCHMARKS, PROJECT, SHIPPED_MODEL, RunLayout
 from preprocess.normalize import Normalization, normalize
 from preprocess.patches import PatchDataset

@@ -57,10 +57,13 @@ class Header:
         Length of every axis of frames that is longer than 1: T is time, I and Q are unnamed.
     white_is_zero : bool
         Stored inverted.
+    shape : (int, int)
+        H and W of a frame [px].
     """
 
     axes: dict[str, int]
     white_is_zero: bool
+    shape: tuple[int, int]
 
     @property
     def pages(self) -> int:
@@ -164,7 +167,8 @@ def planes_of(path: Path, file: tifffile.TiffFile, selection: Selection = Select
     if axis == "S":
         found = f"{count} colour samples a pixel"
     channel = chosen_channel(path, found, axis, count, selection.channel)
-    header = Header(axes, is_white_zero(series.keyframe))
+    tags = series.keyframe
+    header = Header(axes, is_white_zero(tags), (tags.imagelength, tags.imagewidth))
     shape = [(a, n) for a, n in outer if a != "S"]
     numbers = np.arange(prod(n for _, n in shape)).reshape([n for _, n in shape])
     stored = len(file.pages) if len(file.series) == 1 else len(series)

@@ -12,8 +12,10 @@ import tifffile
 
 from preprocess.damage import AGAIN, TiffError, opened, require_whole
 from preprocess.header import Selection, is_white_zero, planes_of
-from preprocess.tiff import atomic_path
+from preprocess.png import ENDING
+from preprocess.tiff import atomic_path, read_image
 
+LARGE = 2**23  # pixels of the largest frames that are better read whole
 TILE = 512  # side of the tiles of a written TIFF [px]
 CLASSIC = 2**32 - 2**25  # bytes that a TIFF can hold without being a BigTIFF
 
@@ -21,8 +23,10 @@ CLASSIC = 2**32 - 2**25  # bytes that a TIFF can hold without being a BigTIFF
 @contextmanager
 def mapped_image(
     path: Path, page: int, folder: Path, selection: Selection = Selection()
-) -> Iterator[np.memmap]:
+) -> Iterator[np.ndarray]:
     """One frame as `preprocess.tiff.read_image` gives it, unpacked into a temporary file.
+
+    A PNG, which cannot hold the largest frames, is read into memory.
 
     Parameters
     ----------
@@ -30,14 +34,15 @@ def mapped_image(
     page : int
         Which page of a stack, from 0.
     folder : Path
-        Where the temporary file lies; it needs as many bytes as the frame has uncompressed.
+        Where the temporary file lies until the block ends; it needs as many bytes as the frame has
+        uncompressed.
     selection : Selection
         Which channel and series; see `preprocess.header.Selection`.
 
     Yields
     ------
-    (H, W) memmap
-        To be read.
+    (H, W) ndarray
+        To be read; mapped from the file.
 
     Raises
     ------
@@ -45,7 +50,10 @@ def mapped_image(
         If the page is damaged or is not a single-channel picture.
     """
     path = Path(path)
-    with TemporaryDirectory(prefix=f".{path.name}.", dir=folder) as scratch:
+    if path.suffix.lower() == ENDING:
+        yield read_image(path, page, selection)
+        return
+    with TemporaryDirectory(".tmp", f".{path.name}.", folder) as scratch:
         with opened(path) as file:
             planes = planes_of(path, file, selection)
             if page >= len(planes.numbers):
@@ -69,7 +77,7 @@ def mapped_image(
 @contextmanager
 def mapped_label(shape: tuple[int, int], folder: Path) -> Iterator[np.memmap]:
     """An empty label image (H, W) uint32 in a temporary file of a folder."""
-    with TemporaryDirectory(prefix=".label.", dir=folder) as scratch:
+    with TemporaryDirectory(".tmp", ".label.", folder) as scratch:
         label = np.memmap(f"{scratch}/label", np.uint32, "w+", shape=shape)
         yield label
         del label

@@ -63,8 +63,9 @@ def png_header(path: Path, selection: Selection = Selection()) -> Header:
     TiffError
         If it is none, or has colours and no channel is chosen.
     """
-    _sample(path, _read_header(path), selection)
-    return Header({}, False)
+    header = _read_header(path)
+    _sample(path, header, selection)
+    return Header({}, False, (header.height, header.width))
 
 
 def read_png(path: Path, selection: Selection = Selection()) -> tuple[np.ndarray, bool]:

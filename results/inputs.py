@@ -42,6 +42,8 @@ class Source(NamedTuple):
         Which channel and series of the file.
     error : TiffError or None
         Why its file cannot be read.
+    shape : (int, int)
+        H and W [px]; 0 where the file cannot be read.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Source(NamedTuple):
     pixel_size_um: float
     selection: Selection = Selection()
     error: TiffError | None = None
+    shape: tuple[int, int] = (0, 0)
 
     def read(self) -> np.ndarray:
         """The frame as it was recorded, (H, W) ndarray.
@@ -114,10 +117,11 @@ def _frames_of_file(
     """One source a page; a file that cannot be read is one source with its error."""
     file = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
     described = description.get((file, ALL_PAGES)) or description.get((file, 0))
-    error, pages, stored_size = None, 1, nan
+    error, pages, stored_size, shape = None, 1, nan, (0, 0)
     try:
         header = read_header(path, selection)
         pages, stored_size = header.pages, read_pixel_size(path, selection)
+        shape = header.shape
         if set(header.axes) & set("IQ") and not (described or as_time):
             found = f"{pages} pages, unsaid whether time, depth or channels"
             remedy = "give --pages-are-time, or list the file in frames.csv"
@@ -139,6 +143,7 @@ def _frames_of_file(
             pixel_size_um=stored_size if size != size else float(size),
             selection=selection,
             error=error,
+            shape=shape,
         )
         sources.append(source)
     return sources

@@ -12,10 +12,6 @@ from results.tables import STATUS_COLUMNS, write_table
 WRITE_AFTER_S = 5  # at most between two writings of status.csv
 
 
-class FrameError(ValueError):
-    """A frame that can be read, but not be used."""
-
-
 class Progress:
     """State of every frame of a run.
 

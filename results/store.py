@@ -1,6 +1,7 @@
 """The folder of results: what lies where, which frames are complete, and what made them."""
 
 import json
+import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -106,7 +107,7 @@ class Store:
         for folder in FOLDERS:
             (self.root / folder).mkdir(parents=True, exist_ok=True)
         for left in [*self.root.glob(".*.tmp"), *self.root.glob("*/.*.tmp")]:
-            left.unlink()
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     def _say_finished(self, finished: bool) -> None:
         packages = {name: version(name) for name in PACKAGES}
@@ -176,7 +177,8 @@ class Store:
             return False
         unchanged = record["source"] | {"file": ""} == identity(source) | {"file": ""}
         made_alike = record["options"] == asdict(self.options)
-        return unchanged and made_alike and all(self.path(f, source.name).exists() for f in FOLDERS)
+        folders = set(FOLDERS) - set(record["left_out"])
+        return unchanged and made_alike and all(self.path(f, source.name).exists() for f in folders)
 
     def forget(self, name: str) -> None:
         """Remove a frame's files, the record first."""
@@ -184,7 +186,12 @@ class Store:
             self.path(folder, name).unlink(missing_ok=True)
 
     def keep(
-        self, source: Source, frame: dict[str, object], cells: list[dict], status: dict
+        self,
+        source: Source,
+        frame: dict[str, object],
+        cells: list[dict],
+        status: dict,
+        left_out: Iterable[str] = (),
     ) -> None:
         """Write the record that makes a frame complete.
 
@@ -195,10 +202,13 @@ class Store:
             Its rows of frames.csv and status.csv.
         cells : list of dict
             Its rows of cells.csv.
+        left_out : iterable of str
+            Those of `FOLDERS` in which it has no file.
         """
         content = {
             "options": asdict(self.options),
             "source": identity(source),
+            "left_out": [*left_out],
             "frame": frame,
             "status": status,
             "cells": cells,

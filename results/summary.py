@@ -47,5 +47,8 @@ def write_movies(store: Store) -> list[str]:
             continue
         names = [row["frame"] for row in rows]
         pictures = [store.path("outlines", frame) for frame in names]
+        if not all(picture.exists() for picture in pictures):
+            left_out.append(f"no movie of {name or 'the frames'}: they are too large for pictures")
+            continue
         write_movie(store.root / f"overlay{end}.tif", pictures, names, row["pixel_size_um"])
     return left_out

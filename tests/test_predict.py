@@ -233,16 +233,16 @@ def test_an_unforeseen_error_fails_one_frame_only(monkeypatch, capsys):
 
 
 def test_a_full_disk_stops_the_run_and_keeps_what_is_complete(monkeypatch, capsys):
-    import results.rois
+    import results.frame
 
-    whole = results.rois.write_rois
+    whole = results.frame.write_rois
 
-    def full(path, label):
+    def full(path, rois):
         if path.stem == "t2":
             raise OSError(28, "No space left on device")
-        whole(path, label)
+        whole(path, rois)
 
-    monkeypatch.setattr(results.rois, "write_rois", full)
+    monkeypatch.setattr(results.frame, "write_rois", full)
     assert run("in", "--out", "out") == 1
     assert "No space left on device; complete frames are kept" in capsys.readouterr().err
     states = [row["state"] for row in table("out/status.csv")]

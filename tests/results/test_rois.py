@@ -2,7 +2,7 @@ import numpy as np
 import roifile
 from skimage.draw import disk, polygon
 
-from results.rois import write_rois
+from results.rois import cell_rois, write_rois
 
 
 def filled(roi: roifile.ImagejRoi, shape: tuple[int, int]) -> np.ndarray:
@@ -19,7 +19,7 @@ def test_outlines_filled_again_are_the_cells(tmp_path):
     label[30:50, 5:45] = 70_000  # a neighbour of the next
     label[40:60, 45:80] = 8  # at the border
     label[2, 70] = 9  # a single pixel
-    write_rois(tmp_path / "a.zip", label)
+    write_rois(tmp_path / "a.zip", cell_rois(label))
     rois = roifile.roiread(tmp_path / "a.zip")
     assert [roi.name for roi in rois] == ["3", "8", "9", "70000"]
     for roi in rois:
@@ -31,7 +31,7 @@ def test_of_a_cell_in_parts_the_largest_is_outlined_and_holes_are_filled(tmp_pat
     label = np.zeros((30, 30), np.int32)
     label[2:4, 2:4] = label[10:28, 10:28] = 1
     label[15:20, 15:20] = 0
-    write_rois(tmp_path / "a.zip", label)
+    write_rois(tmp_path / "a.zip", cell_rois(label))
     (roi,) = roifile.roiread(tmp_path / "a.zip")
     expected = np.zeros((30, 30), bool)
     expected[10:28, 10:28] = True
@@ -39,5 +39,5 @@ def test_of_a_cell_in_parts_the_largest_is_outlined_and_holes_are_filled(tmp_pat
 
 
 def test_a_frame_without_cells_has_an_empty_archive(tmp_path):
-    write_rois(tmp_path / "a.zip", np.zeros((5, 5), np.int32))
+    write_rois(tmp_path / "a.zip", cell_rois(np.zeros((5, 5), np.int32)))
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
