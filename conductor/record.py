@@ -14,7 +14,6 @@ import yaml
 from filelock import FileLock, Timeout
 
 from preprocess.layout import PROJECT, RunLayout
-from preprocess.listing import DESCRIPTION, picture_files, split_folders
 from preprocess.tiff import atomic_path
 
 PACKAGES = (
@@ -112,6 +111,8 @@ def require_room(root: Path) -> None:
 
 def fingerprint(data: Path) -> str:
     """SHA-256 of the names and contents of all images, labels and borders of a data set."""
+    from preprocess.listing import DESCRIPTION, picture_files, split_folders  # pandas takes time
+
     paths = {data / DESCRIPTION} if (data / DESCRIPTION).is_file() else set()
     for split in split_folders(data):
         paths.update(*map(picture_files, split[1:]))

@@ -52,11 +52,15 @@ def test_case_15_transposed(data: Path, check) -> None:
 def test_case_16_colours(data: Path, check, samples: int) -> None:
     """An image has colours (RGB or RGBA).
 
-    Refused, with the number of samples and what to do.
+    Refused, with the number of samples and what to do. Given the parameter channel, that colour is
+    the image.
     """
     colours = np.stack([picture(9)] * samples, axis=-1).astype(np.uint8)
     put(data / "test/images/s1.tif", colours, photometric="rgb")
-    check(data).refused("test/images/s1.tif", f"{samples} colour")
+    check(data).refused("test/images/s1.tif", f"{samples} colour", "set channel")
+    (data / "train").rename(data.parent / "grey")  # the parameter holds for all images
+    (data / "validation").rename(data.parent / "grey too")
+    check(data, "-p", "channel=1").accepted()
 
 
 def test_case_17_axes_unknown(data: Path, check) -> None:
@@ -72,25 +76,31 @@ def test_case_17_axes_unknown(data: Path, check) -> None:
 
 
 @pytest.mark.parametrize(("axes", "shape"), [("TCYX", (3, 2, 4, 6)), ("ZYX", (5, 4, 6))])
-def test_case_18_channels_and_planes(data: Path, check, axes: str, shape: tuple) -> None:
+def test_case_18_channels_and_planes(tmp_path: Path, check, axes: str, shape: tuple) -> None:
     """A hyperstack has channels or planes.
 
-    Refused, with its axes; channels and planes are never taken for time.
+    Refused, with its axes; channels and planes are never taken for time. Given the parameter
+    channel, that channel is the image; planes are refused all the same.
     """
-    stack = np.zeros(shape, np.uint16)
-    put(data / "test/images/s1.tif", stack, imagej=True, metadata={"axes": axes})
-    check(data).refused("test/images/s1.tif", axes)
+    stack = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
+    put(tmp_path / "frames/s1.tif", stack, imagej=True, metadata={"axes": axes})
+    check(tmp_path / "frames").refused("s1.tif", axes)
+    answer = check(tmp_path / "frames", "-p", "channel=1")
+    answer.accepted() if "C" in axes else answer.refused("s1.tif", axes)
 
 
-def test_case_19_several_series(data: Path, check) -> None:
+def test_case_19_several_series(tmp_path: Path, check) -> None:
     """A file holds several series.
 
-    Refused, with their number: the TIFF library alone would read the first without a word.
+    Refused, with their number: the TIFF library alone would read the first without a word. Given
+    the parameter series, that one is the image.
     """
-    with tifffile.TiffWriter(data / "test/images/s1.tif") as writer:
+    path = put(tmp_path / "frames/s1.tif", picture(0))
+    with tifffile.TiffWriter(path) as writer:
         writer.write(picture(20))
-        writer.write(np.zeros((9, 9), np.uint8))
-    check(data).refused("test/images/s1.tif", "2 series")
+        writer.write(np.eye(9, dtype=np.uint8) * 9 + np.arange(9, dtype=np.uint8))
+    check(path.parent).refused("s1.tif", "2 series", "set series (0 to 1)")
+    check(path.parent, "-p", "series=0").accepted()
 
 
 def test_case_20_palette(data: Path, check) -> None:
