@@ -15,7 +15,7 @@ from tests.small_frames import LABEL, picture, put
 
 SOURCES = sorted(
     path
-    for folder in ("preprocess", "model", "plots", "conductor", "benchmarks")
+    for folder in ("preprocess", "model", "plots", "results", "conductor", "benchmarks")
     for path in (PROJECT / folder).rglob("*.py")
 )
 SOURCES += sorted(PROJECT.glob("*.py"))
@@ -90,6 +90,17 @@ ODD = (
     "Zelle ä 细胞",
     "x" * 200,
 )
+
+
+def test_case_42_no_archive_is_unpacked() -> None:
+    """Its names could lead out of the folder, and its contents fill the disk."""
+    names = {
+        node.attr
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+    }
+    assert "ZipFile" in names and not names & {"extract", "extractall", "unpack_archive"}
 
 
 def test_odd_names_are_names_like_any_other(data: Path, check) -> None:

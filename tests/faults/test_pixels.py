@@ -49,18 +49,16 @@ def test_case_15_transposed(data: Path, check) -> None:
 
 
 @pytest.mark.parametrize("samples", [3, 4])
-def test_case_16_colours(data: Path, check, samples: int) -> None:
+def test_case_16_colours(tmp_path: Path, check, samples: int) -> None:
     """An image has colours (RGB or RGBA).
 
     Refused, with the number of samples and what to do. Given the parameter channel, that colour is
     the image.
     """
     colours = np.stack([picture(9)] * samples, axis=-1).astype(np.uint8)
-    put(data / "test/images/s1.tif", colours, photometric="rgb")
-    check(data).refused("test/images/s1.tif", f"{samples} colour", "set channel")
-    (data / "train").rename(data.parent / "grey")  # the parameter holds for all images
-    (data / "validation").rename(data.parent / "grey too")
-    check(data, "-p", "channel=1").accepted()
+    path = put(tmp_path / "frames/s1.tif", colours, photometric="rgb")
+    check(path.parent).refused("s1.tif", f"{samples} colour", "set channel")
+    check(path.parent, "-p", "channel=1").accepted()
 
 
 def test_case_17_axes_unknown(data: Path, check) -> None:

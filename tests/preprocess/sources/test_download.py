@@ -167,7 +167,13 @@ def test_a_label_that_was_corrected_by_hand_is_kept(tmp_path: Path, server, tabl
     assert read_label(label).all()
 
 
-def test_every_failed_file_is_named_and_the_others_are_kept(tmp_path, server, table) -> None:
+def test_case_42_downloads(tmp_path, server, table) -> None:
+    """A download is missing, cut off, or another file than expected.
+
+    No file gets its name before its SHA-256 is the expected one. All that failed are listed, the
+    others are kept, and the same command fetches what is missing. Archives are not among the
+    downloads, and none is ever unpacked.
+    """
     faults = {"1/raw.tif": "missing", "1/instances_ids.png": "cut", "11/raw.tif": "wrong"}
     server.faults = {f"{FOLDER}/train/set{path}": fault for path, fault in faults.items()}
     with pytest.raises(DownloadError) as caught:
