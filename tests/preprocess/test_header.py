@@ -10,6 +10,7 @@ import tifffile
 from preprocess.check import check_data, list_frames
 from preprocess.frames import read_cells, read_recorded
 from preprocess.header import Selection
+from preprocess.large import mapped_image
 from preprocess.tiff import (
     TiffError,
     page_count,
@@ -89,6 +90,9 @@ def test_one_colour_of_a_picture(tmp_path: Path, samples: int, planar: str) -> N
     assert error.found == f"{samples} colour samples a pixel"
     assert error.remedy.startswith(f"set channel (0 to {samples - 1})")
     np.testing.assert_array_equal(read_image(path, 0, Selection(channel=2)), picture[..., 2])
+    with mapped_image(path, 0, tmp_path, Selection(channel=2)) as image:
+        np.testing.assert_array_equal(image, picture[..., 2])
+    assert read_header(path, Selection(channel=2)).shape == (4, 6)
 
 
 def test_a_colour_movie(tmp_path: Path) -> None:
@@ -119,6 +123,7 @@ def test_one_series_of_several(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_image(path, 0, Selection(series=0)), MOVIE[0, 0])
     np.testing.assert_array_equal(read_image(path, 0, Selection(series=1)), MOVIE[1, 1, :3])
     assert [read_pixel_size(path, Selection(series=s)) for s in (0, 1)] == [0.5, 0.25]
+    assert [read_header(path, Selection(series=s)).shape for s in (0, 1)] == [(4, 6), (3, 6)]
     assert refused(path, Selection(series=2)).remedy == "set series to one from 0 to 1"
     write_tiff(tmp_path / "b.tif", MOVIE[0, 0])
     assert "leave series at -1" in refused(tmp_path / "b.tif", Selection(series=1)).remedy

@@ -46,7 +46,7 @@ def test_an_image_comes_back_as_it_was(tmp_path: Path, dtype: str) -> None:
     assert read_image(path).dtype == dtype
     np.testing.assert_array_equal(read_image(path), FRAME * (600 if dtype == "uint16" else 1))
     np.testing.assert_array_equal(list(read_pages(path)), [read_image(path)])
-    assert read_header(path).pages == 1
+    assert read_header(path).pages == 1 and read_header(path).shape == (8, 12)
 
 
 def test_labels_keep_their_ids(tmp_path: Path) -> None:

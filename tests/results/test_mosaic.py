@@ -113,6 +113,14 @@ def test_an_unfit_frame_in_pieces_is_refused_and_leaves_nothing(tmp_path, monkey
     assert not [path for path in out.glob("*/*")]
 
 
+def test_what_a_kill_left_of_a_frame_in_pieces_is_removed(tmp_path):
+    left = tmp_path / "labels/.a.tif.x.tmp/image"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    Store(tmp_path, Options("0" * 64)).begin([])
+    assert not left.parent.exists()
+
+
 def test_a_png_is_read_in_blocks_too(tmp_path, seeing, monkeypatch):
     image = scattered((60, 70))
     Image.fromarray(image).save(tmp_path / "a.png")
