@@ -46,27 +46,7 @@ def write_mosaic(
 ) -> tuple[list[dict[str, object]], list[Fault]]:
     """Segment a frame of any size and write its labels and regions of interest.
 
-    Parameters
-    ----------
-    source : Source
-    segmenter : Segmenter
-    store : Store
-    zoom : float
-        See `model.inference.Segmenter.zoom`.
-    pixel_size_um : float
-        Side of a pixel [um]; NaN if unknown.
-
-    Returns
-    -------
-    cells : list of dict
-        As `results.tables.cell_rows`.
-    faults : list of Fault
-        What to warn of.
-
-    Raises
-    ------
-    ValueError
-        If the frame is damaged or unfit.
+    It takes, returns and raises what `results.frame.write_frame` does.
     """
     target = store.path("labels", source.name)
     file, folder = Path(source.file), target.parent

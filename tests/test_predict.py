@@ -21,17 +21,10 @@ from model.checkpoint import save_model
 from model.inference import Segmenter
 from model.unet import UNet, UNetConfig
 from preprocess.large import LARGE
-from preprocess.normalize import Normalization
 from preprocess.tiff import read_label, write_tiff
+from tests.results.conftest import INFO
 
 PROJECT = Path(__file__).resolve().parents[1]
-INFO = {
-    "scale": 1.0,
-    "pixel_size_um": 0.5,
-    "cell_diameter_px": 12.0,
-    "normalization": vars(Normalization()),
-    "decoding": {"foreground": 0.5, "smallest_cell": 4.0, "confidence": 0.0},
-}
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,32 +17,31 @@ from tests.faults.conftest import QUICK
 from tests.small_frames import tree_hash
 
 
-def mounted(folder: Path, options: str) -> None:
-    """Mount a disk in memory, or skip the test where that is not allowed."""
+@contextmanager
+def mounted(folder: Path, options: str) -> Iterator[Path]:
+    """A disk in memory; skips the test where none can be mounted."""
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
     try:
         subprocess.run(command, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"no file system can be mounted here: {error}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 4 MB."""
-    folder = tmp_path / "disk"
-    mounted(folder, "size=4m")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with mounted(tmp_path / "disk", "size=4m") as folder:
+        yield folder
 
 
 @pytest.fixture
 def read_only(tmp_path: Path) -> Iterator[Path]:
     """A disk that cannot be written to."""
-    folder = tmp_path / "read only"
-    mounted(folder, "ro,size=2g")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with mounted(tmp_path / "read only", "ro,size=2g") as folder:
+        yield folder
 
 
 def test_case_41_output_cannot_be_written(data: Path, command, tmp_path: Path) -> None:

@@ -160,6 +160,14 @@ def test_a_warp_barely_turns_arrows(seed):
     assert (sample["flow"].numpy() * flow_field(label)).sum(0)[inside].mean() > 0.8
 
 
+@pytest.mark.parametrize(("share", "low", "high"), [(0.0, 0, 0), (0.5, 8, 32), (1.0, 40, 40)])
+def test_some_patches_keep_scale_and_intensities(share: float, low: int, high: int):
+    as_recorded = drawn(NO_AUGMENTATION, 0)["image"]
+    config = AugmentConfig(flip=False, rotate=False, share=share)
+    images = [drawn(config, seed)["image"] for seed in range(40)]
+    assert low <= sum(not torch.equal(image, as_recorded) for image in images) <= high
+
+
 def test_intensities_change_the_image_alone():
     sample = drawn(dataclasses.replace(NO_AUGMENTATION, gamma=0.5, noise=0.1), 1)
     np.testing.assert_array_equal(sample["label"], LABEL[32:96, 32:96])
