@@ -36,7 +36,7 @@ $(STAMP): requirements.txt pyproject.toml
 	@touch $@
 
 run: $(STAMP)
-	@echo "Running the pipeline: about 15 minutes for the default data on 2 cores, less with bfloat16."
+	@echo "Running the pipeline: about 11 minutes for the default data on 2 cores, less with bfloat16."
 	@$(IN)/python pipeline.py $(OPTIONS)
 
 check: $(STAMP)
