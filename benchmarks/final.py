@@ -1,6 +1,9 @@
 """Open the real test frames: score a model on them, and note it for good.
 
     python benchmarks/final.py MODEL.pth --name "three frames" --data FOLDER [--scorer score.py]
+    python benchmarks/final.py LABELS --name "another program" --trained-on "set03,set17" --data ...
+
+LABELS is a folder of label TIFFs, under the frames' names, that another program has made.
 
 Appends one row to benchmarks/final.csv: date, commit, what the model is, the frames that it was
 trained on, the first digits of its hash, and the mean scores over the test frames. Every opening
@@ -39,6 +42,12 @@ def commit() -> str:
     return answer[0] + ("+" if answer[1] else "")
 
 
+def digest(files: list[Path]) -> str:
+    """First digits of the sha256 of some files, one after the other."""
+    content = b"".join(file.read_bytes() for file in files)
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
 def trained_on(names: list[str]) -> str:
     """Names of up to five frames, or the number of more."""
     return ",".join(names) if len(names) <= 5 else f"{len(names)} frames"
@@ -59,25 +68,33 @@ def mean_scores(frames: pd.DataFrame, masks: Path, scorer: Path | None) -> dict[
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path)
+    parser.add_argument("model", type=Path, help="weights, or a folder of label TIFFs")
     parser.add_argument("--name", required=True, help="what the model is, in two or three words")
+    parser.add_argument("--trained-on", help="frames that another program has learned from")
     parser.add_argument("--data", type=Path, required=True, help="data set with a split `test`")
     parser.add_argument("--frames", nargs="+", help="names of test frames; all by default")
     parser.add_argument("--scorer", type=Path, help="program that scores two folders of labels")
     options = parser.parse_args()
+    if options.model.is_dir() != bool(options.trained_on):
+        parser.error("--trained-on is for a folder of label TIFFs, and needed there")
     frames = list_frames(options.data).query("split == 'test' and label != ''")
     if options.frames:
         frames = frames[frames.name.isin(options.frames)]
-    segmenter = Segmenter.load(options.model)
-    with TemporaryDirectory() as masks:
-        write_masks(segmenter, frames, Path(masks))
-        scores = mean_scores(frames, Path(masks), options.scorer)
+    if options.model.is_dir():
+        files = [options.model / f"{name}.tif" for name in frames.name]
+        known, scores = options.trained_on, mean_scores(frames, options.model, options.scorer)
+    else:
+        files, segmenter = [options.model], Segmenter.load(options.model)
+        known = trained_on(segmenter.info["frames"])
+        with TemporaryDirectory() as masks:
+            write_masks(segmenter, frames, Path(masks))
+            scores = mean_scores(frames, Path(masks), options.scorer)
     row = {
         "date": time.strftime("%Y-%m-%d"),
         "commit": commit(),
         "model": options.name,
-        "trained_on": trained_on(segmenter.info["frames"]),
-        "sha256": hashlib.sha256(options.model.read_bytes()).hexdigest()[:12],
+        "trained_on": known,
+        "sha256": digest(files),
         "scorer": "independent" if options.scorer else "own",
         "frames": len(frames),
         **{name: round(value, 4) for name, value in scores.items()},
