@@ -13,7 +13,7 @@ import hashlib
 import signal
 import sys
 import time
-from math import inf, isnan, nan, prod
+from math import inf, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,52 +103,6 @@ def load_segmenter(model: Path, options: Options) -> "Segmenter":
         raise InputError(str(error)) from error
 
 
-def is_large(source: Source) -> bool:
-    """Whether a frame is read and written in pieces."""
-    return prod(source.shape) > large.LARGE
-
-
-def predict_frame(source: Source, segmenter: "Segmenter", store: Store) -> dict[str, object]:
-    """Segment one frame and write its results, its record last.
-
-    Returns
-    -------
-    dict
-        Its row of status.csv.
-
-    Raises
-    ------
-    ValueError
-        If the frame is damaged or unfit; then it has no record.
-    """
-    from results.tables import frame_row
-
-    start = time.perf_counter()
-    given, name = store.options, source.name
-    size = given.pixel_size_um or source.pixel_size_um
-    zoom = segmenter.zoom(size, given.cell_diameter_px or nan)
-    if is_large(source):
-        from results.mosaic import write_mosaic as write  # pandas: only where needed
-    else:
-        from results.frame import write_frame as write
-    rows, faults = write(source, segmenter, store, zoom, size)
-    place = {"frame": name, "sequence": source.sequence, "t": source.t}
-    cells = [row | place for row in rows]
-    covered = sum(row["area_px"] for row in rows) / prod(source.shape)
-    frame = frame_row(source.shape, covered, size, cells)
-    status = {
-        "file": source.file,
-        "frame": name,
-        "state": "done",
-        "cells": len(cells),
-        "seconds": round(time.perf_counter() - start, 2),
-        "message": "; ".join(f"{fault.found}: {fault.remedy}" for fault in faults),
-    }
-    row = frame | place | {"file": source.file, "page": source.page}
-    store.keep(source, row, cells, status, ["outlines"] if is_large(source) else [])
-    return status
-
-
 def predict_missing(
     todo: list[Source], segmenter: "Segmenter", store: Store, progress: "Progress"
 ) -> None:
@@ -159,14 +113,15 @@ def predict_missing(
     OSError
         If results cannot be written; complete frames stay.
     """
+    from results.work import overlapped
+
     progress.begin(len(todo))
-    for number, source in enumerate(todo, start=1):
-        store.forget(source.name)
+    for number, (source, row) in enumerate(overlapped(todo, segmenter, store), start=1):
         try:
-            progress.done(predict_frame(source, segmenter, store), number)
+            progress.done(row.result(), number)
         except OSError:
             raise
-        except Exception as error:  # whatever ails one frame; the log has the traceback
+        except Exception as error:  # the log has the traceback
             progress.fail(source, error, number)
 
 
@@ -229,7 +184,7 @@ def _say_what_is_unknown(todo: list[Source], options: Options, segmenter: "Segme
 
 def _say_what_is_left_out(todo: list[Source]) -> None:
     """Pictures would need the memory that large frames are to spare."""
-    count = sum(map(is_large, todo))
+    count = sum(source.is_large for source in todo)
     if count:
         print(
             f"{count} of {len(todo)} frames have more than {large.LARGE:,} px: they are segmented "

@@ -1,5 +1,6 @@
 """Tools of `benchmarks.speed`: rates, counts of operations, memory of a process."""
 
+import os
 import platform
 import re
 import statistics
@@ -22,13 +23,17 @@ PLAIN = Compute("cpu", torch.float32, torch.contiguous_format)
 
 
 def machine() -> str:
-    """Name of the processor, number of threads, and version of torch."""
+    """Name of the processor, what it can do, number of threads, and version of torch."""
     info = Path("/proc/cpuinfo")
     text = info.read_text(encoding="utf-8") if info.exists() else ""
     named = re.search(r"model name\s*: (.*)", text)
     cpu = named[1] if named else platform.processor() or platform.machine()
-    capability = torch.backends.cpu.get_cpu_capability()
-    return f"{cpu}, {capability}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    abilities = [torch.backends.cpu.get_cpu_capability()]
+    abilities += [name for name in ("avx512_bf16", "amx_bf16") if name in text]
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA")
+    abilities += [f"oneDNN up to {limit}"] * bool(limit)
+    threads = f"{torch.get_num_threads()} threads"
+    return ", ".join([cpu, *abilities, threads, f"torch {torch.__version__}"])
 
 
 def median_seconds(function: Callable[[], object], repeats: int = 5) -> float:

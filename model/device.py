@@ -1,11 +1,15 @@
 """The fastest correct way to run on this machine: device, number format, memory format."""
 
+import ctypes
+import platform
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
 
 PRECISIONS = ("auto", "float32", "bfloat16")
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+KEPT = 2**30  # bytes
 
 
 @dataclass(frozen=True)
@@ -83,3 +87,16 @@ def choose(precision: str = "auto", device: str = "auto", training: bool = False
     in_rows = training and device == "cpu" and not has_wide_vectors()
     memory_format = torch.contiguous_format if in_rows else torch.channels_last
     return Compute(device, getattr(torch, precision), memory_format)
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep memory that is freed, up to 1 GiB of it, for the next use.
+
+    By default glibc gives blocks as large as a layer's values back to the system, which clears
+    every page before it hands it out again: that doubles the time of a training step on two cores
+    of a fast processor. Other C libraries are left as they are.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        library = ctypes.CDLL(None)
+        library.mallopt(M_TRIM_THRESHOLD, KEPT)
+        library.mallopt(M_MMAP_THRESHOLD, KEPT)

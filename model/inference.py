@@ -13,7 +13,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from model.checkpoint import load_model
-from model.device import Compute, choose
+from model.device import Compute, choose, keep_freed_memory
 from model.representation import Cells, Decoding, decode
 from model.tiles import tiles
 from model.unet import Maps, UNet
@@ -107,6 +107,7 @@ class Segmenter:
     @classmethod
     def load(cls, path: Path, precision: str = "auto", device: str = "auto") -> "Segmenter":
         """Read a model file; see `model.checkpoint.load_model` and `model.device.choose`."""
+        keep_freed_memory()
         net, info = load_model(path)
         compute = choose(precision, device)
         return cls(compute.place_net(fold_batch_norm(net)).to(compute.dtype), info, compute)

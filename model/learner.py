@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
-from torch.optim.swa_utils import AveragedModel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from model import checkpoint
@@ -36,11 +36,10 @@ def averaged(net: UNet, share: float) -> AveragedModel:
         random weights of the beginning are soon forgotten.
     """
 
-    def mix(before: torch.Tensor, new: torch.Tensor, steps: torch.Tensor | int) -> torch.Tensor:
-        kept = min(share, (1 + int(steps)) / (10 + int(steps)))
-        return kept * before + (1 - kept) * new
+    def mix(before: list[torch.Tensor], new: list[torch.Tensor], steps: torch.Tensor) -> None:
+        get_ema_multi_avg_fn(min(share, (1 + int(steps)) / (10 + int(steps))))(before, new, steps)
 
-    return AveragedModel(net, avg_fn=mix, use_buffers=True)
+    return AveragedModel(net, multi_avg_fn=mix, use_buffers=True)
 
 
 class Learner(NamedTuple):
@@ -86,7 +85,9 @@ def initialize(config: TrainingConfig, compute: Compute) -> Learner:
     else:
         net, _ = checkpoint.load_model(Path(config.start))
     net = compute.place_net(net).train()
-    optimizer = torch.optim.AdamW(net.parameters(), lr=config.learning_rate, weight_decay=1e-2)
+    optimizer = torch.optim.AdamW(
+        net.parameters(), lr=config.learning_rate, weight_decay=1e-2, fused=True
+    )
     schedule = LambdaLR(optimizer, learning_rate_share(config))
     return Learner(net, averaged(net, config.averaging), optimizer, schedule)
 

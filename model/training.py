@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from model import checkpoint
-from model.device import Compute, choose
+from model.device import Compute, choose, keep_freed_memory
 from model.inference import predict_maps
 from model.learner import initialize, train_epoch
 from model.losses import segmentation_loss
@@ -125,6 +125,7 @@ def fit(
     """
     if not train:
         raise ValueError("there is no training frame; at least one annotated frame is needed")
+    keep_freed_memory()
     compute = choose(config.precision, training=True)
     learner = initialize(config, compute)
     size = learner.net.config

@@ -72,21 +72,21 @@ NO_AUGMENTATION = AugmentConfig(
 RIGID = replace(NO_AUGMENTATION, flip=True, rotate=True)
 
 
-def _uniform(low: float, high: float) -> float:
-    """One draw of torch's random numbers."""
-    return low + (high - low) * torch.rand(()).item()
+def _uniform(low: float, high: float, draw: torch.Generator) -> float:
+    """One random number."""
+    return low + (high - low) * torch.rand((), generator=draw).item()
 
 
-def random_matrix(config: AugmentConfig) -> torch.Tensor:
+def random_matrix(config: AugmentConfig, draw: torch.Generator) -> torch.Tensor:
     """Mirror, turn and zoom, as the (2, 2) matrix that leads from patch to frame [row, column]."""
-    angle = math.radians(_uniform(-180, 180)) if config.rotate else 0.0
-    zoom = math.exp(_uniform(*map(math.log, config.scale)))
-    mirror = -1.0 if config.flip and torch.rand(()).item() < 0.5 else 1.0
+    angle = math.radians(_uniform(-180, 180, draw)) if config.rotate else 0.0
+    zoom = math.exp(_uniform(*map(math.log, config.scale), draw))
+    mirror = -1.0 if config.flip and _uniform(0, 1, draw) < 0.5 else 1.0
     sine, cosine = math.sin(angle), math.cos(angle)
     return torch.tensor([[cosine, -sine * mirror], [sine, cosine * mirror]]) / zoom
 
 
-def random_warp(size: int, shift: float, spacing: int = 64) -> torch.Tensor:
+def random_warp(size: int, shift: float, draw: torch.Generator, spacing: int = 64) -> torch.Tensor:
     """Smooth random displacement of every pixel of a patch.
 
     Parameters
@@ -95,6 +95,7 @@ def random_warp(size: int, shift: float, spacing: int = 64) -> torch.Tensor:
         Side of the patch [px].
     shift : float
         Root mean square of each component [px].
+    draw : Generator
     spacing : int
         Distance of the grid points that move independently [px].
 
@@ -104,17 +105,31 @@ def random_warp(size: int, shift: float, spacing: int = 64) -> torch.Tensor:
         Row and column component [px].
     """
     points = size // spacing + 2
-    coarse = shift * torch.randn(1, 2, points, points)
+    coarse = shift * torch.randn(1, 2, points, points, generator=draw)
     return functional.interpolate(coarse, (size, size), mode="bicubic", align_corners=True)[0]
 
 
-def _sample(values: np.ndarray, grid: torch.Tensor, mode: str) -> torch.Tensor:
-    """Values (C, H, W) read at places (1, P, Q, 2), (C, P, Q), mirrored outside.
+def _turns(places: torch.Tensor, shape: torch.Tensor) -> torch.Tensor:
+    """Where places (2, P, Q) lie, [0, 1): the frame up to 1/2, its mirror image beyond.
 
-    Places are x before y, from -1 to 1 over the frame.
+    Both are repeated without end; `shape` (2, 1, 1) is that of the frame [px].
     """
-    field = torch.from_numpy(np.asarray(values, np.float32))[None]  # labels below 2**24 are exact
-    return functional.grid_sample(field, grid, mode, "reflection", align_corners=False)[0]
+    turns = places / (2 * shape)
+    return turns - turns.floor()
+
+
+def _inside(turns: torch.Tensor, shape: torch.Tensor) -> torch.Tensor:
+    """The places in the frame [px] that are seen at some `_turns`."""
+    return (1 - (2 * turns - 1).abs()) * shape
+
+
+def _read(values: np.ndarray, places: torch.Tensor) -> torch.Tensor:
+    """What an array (..., H, W) holds in the pixels of some places (2, P, Q), (..., P, Q)."""
+    height, width = values.shape[-2:]
+    rows = places[0].int().clamp(0, height - 1)
+    columns = places[1].int().clamp(0, width - 1)
+    flat = torch.from_numpy(values).flatten(-2)
+    return flat.index_select(-1, (rows * width + columns).flatten()).unflatten(-1, rows.shape)
 
 
 def cut_patch(
@@ -139,51 +154,59 @@ def cut_patch(
         flow (2, size / f, size / f) float32, along the frame's axes, f = H / h.
     """
     shape = torch.tensor(frame.image.shape)[:, None, None]
-    places = (torch.tensor(center)[:, None, None] + offsets) / shape  # (2, size, size)
     block = round(frame.image.shape[0] / flow.shape[1])
-    coarse = (
-        sum(places[:, row::block, column::block] for row in range(block) for column in range(block))
-        / block**2
-    )  # (2, size / f, size / f)
-    mirrored = 1 - 2 * (coarse.floor() % 2)  # -1 where a mirror image turns the direction round
-    fine, coarse = (
-        torch.stack((2 * p[1] - 1, 2 * p[0] - 1), dim=-1)[None] for p in (places, coarse)
-    )
+    places = torch.tensor(center)[:, None, None] + offsets  # (2, size, size)
+    corners = places[:, ::block, ::block], places[:, block - 1 :: block, block - 1 :: block]
+    coarse = (corners[0] + corners[1]) / 2  # (2, size / f, size / f), middles of blocks
+    fine, coarse = _inside(_turns(places, shape), shape), _turns(coarse, shape)
+    arrows = _read(flow, _inside(coarse, shape) / block)
+    grid = (2 / shape * fine - 1).flip(0).movedim(0, -1)  # (size, size, 2), x before y, -1 to 1
+    image = torch.from_numpy(frame.image)[None, None]
     return {
-        "image": _sample(frame.image[None], fine, "bilinear"),
-        "label": _sample(frame.label[None], fine, "nearest")[0].to(torch.int32),
-        "weight": _sample(frame.weight[None], fine, "nearest")[0],
-        "flow": _sample(flow, coarse, "nearest") * mirrored,
+        "image": functional.grid_sample(
+            image, grid[None], padding_mode="border", align_corners=False
+        )[0],
+        "label": _read(frame.label, fine),
+        "weight": _read(frame.weight, fine),
+        "flow": torch.where(coarse < 0.5, arrows, -arrows),  # a mirror turns directions round
     }
 
 
-def change_intensity(image: torch.Tensor, config: AugmentConfig) -> torch.Tensor:
+def change_intensity(
+    image: torch.Tensor, config: AugmentConfig, draw: torch.Generator
+) -> torch.Tensor:
     """Gamma, contrast, polarity, brightness, uneven light, noise and blur of an image (1, H, W)."""
     if config.gamma:
-        exponent = (1 + config.gamma) ** _uniform(-1, 1)
+        exponent = (1 + config.gamma) ** _uniform(-1, 1, draw)
         image = image.sign() * image.abs() ** exponent
-    middle, sign = image.mean(), -1 if torch.rand(()).item() < config.invert else 1
-    image = (image - middle) * sign * _uniform(1 - config.contrast, 1 + config.contrast)
-    image = image + middle + _uniform(-config.brightness, config.brightness)
+    middle, sign = image.mean(), -1 if _uniform(0, 1, draw) < config.invert else 1
+    image = (image - middle) * sign * _uniform(1 - config.contrast, 1 + config.contrast, draw)
+    image = image + middle + _uniform(-config.brightness, config.brightness, draw)
     if config.gradient:
-        angle, (rows, columns) = _uniform(0, 2 * math.pi), image.shape[-2:]
+        angle, (rows, columns) = _uniform(0, 2 * math.pi, draw), image.shape[-2:]
         ramp = math.sin(angle) * torch.linspace(-1, 1, rows)[:, None] + math.cos(
             angle
         ) * torch.linspace(-1, 1, columns)  # (H, W)
-        image = image + _uniform(0, config.gradient) * ramp
+        image = image + _uniform(0, config.gradient, draw) * ramp
     if config.noise:
-        image = image + _uniform(0, config.noise) * torch.randn(image.shape)
-    if torch.rand(()).item() < config.blur:
-        sigma = [_uniform(0.5, 2.0)]
+        deviation = _uniform(0, config.noise, draw)
+        image = image + deviation * torch.randn(image.shape, generator=draw)
+    if _uniform(0, 1, draw) < config.blur:
+        sigma = [_uniform(0.5, 2.0, draw)]
         for kernel in ([9, 1], [1, 9]):  # one axis after the other: 18 products a pixel, not 81
             image = gaussian_blur(image, kernel, sigma)
     return image
 
 
 def augment(
-    frame: Frame, flow: np.ndarray, center: tuple[int, int], size: int, config: AugmentConfig
+    frame: Frame,
+    flow: np.ndarray,
+    center: tuple[int, int],
+    size: int,
+    config: AugmentConfig,
+    draw: torch.Generator,
 ) -> Sample:
-    """Cut a patch around a pixel and transform it at random; draws from torch's random numbers.
+    """Cut a patch around a pixel and transform it at random.
 
     Parameters
     ----------
@@ -195,6 +218,8 @@ def augment(
     size : int
         Side of the patch [px].
     config : AugmentConfig
+    draw : Generator
+        Of the random numbers.
 
     Returns
     -------
@@ -202,15 +227,15 @@ def augment(
         image (1, size, size) float32; label (size, size) int32; weight (size, size) float32;
         flow (2, size / f, size / f) float32, along the patch's axes.
     """
-    if torch.rand(()).item() >= config.share:
+    if _uniform(0, 1, draw) >= config.share:
         config = replace(NO_AUGMENTATION, flip=config.flip, rotate=config.rotate)
     axis = torch.arange(size) + 0.5 - size / 2
     offsets = torch.stack(torch.meshgrid(axis, axis, indexing="ij"))  # (2, size, size)
-    if torch.rand(()).item() < config.elastic:
-        offsets = offsets + random_warp(size, config.elastic_shift)
-    matrix = random_matrix(config)
+    if _uniform(0, 1, draw) < config.elastic:
+        offsets = offsets + random_warp(size, config.elastic_shift, draw)
+    matrix = random_matrix(config, draw)
     patch = cut_patch(frame, flow, center, torch.einsum("ij,jhw->ihw", matrix, offsets))
-    patch["image"] = change_intensity(patch["image"], config)
+    patch["image"] = change_intensity(patch["image"], config, draw)
     # What the matrix did to the offsets is undone; lengths stay 1, a warp's own turn is neglected.
     turn = torch.linalg.inv(matrix) * torch.linalg.det(matrix).abs().sqrt()
     patch["flow"] = torch.einsum("ij,jhw->ihw", turn, patch["flow"])

@@ -86,15 +86,14 @@ class PatchDataset(Dataset):
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, self.epoch, index]))
         which = int(rng.integers(len(self.frames)))
         center = self._center(which, rng)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(rng.integers(2**62)))
-            patch = augment(
-                self.frames[which],
-                self._flow(which),
-                center,
-                self.patch_size,
-                self.augmentation,
-            )
+        patch = augment(
+            self.frames[which],
+            self._flow(which),
+            center,
+            self.patch_size,
+            self.augmentation,
+            torch.Generator().manual_seed(int(rng.integers(2**62))),
+        )
         return patch | {"frame": self.frames[which].name}
 
 

@@ -1,6 +1,6 @@
 """Results of a frame that is read whole: labels, outlines, a picture, and rows of the table."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -35,37 +35,68 @@ def usable_faults(image: np.ndarray) -> list[Fault]:
     return faults
 
 
-def write_frame(
-    source: Source, segmenter: "Segmenter", store: Store, zoom: float, pixel_size_um: float
-) -> tuple[list[dict[str, object]], list[Fault]]:
-    """Segment a frame and write its labels, regions of interest and picture.
+class FoundCells(NamedTuple):
+    """A frame and its cells.
+
+    Parameters
+    ----------
+    image : (H, W) ndarray
+        As recorded.
+    label : (H, W) int32 ndarray
+    confidence : (K,) float32 ndarray
+        Of each cell, [0, 1].
+    faults : list of Fault
+        What to warn of.
+    """
+
+    image: np.ndarray
+    label: np.ndarray
+    confidence: np.ndarray
+    faults: list[Fault]
+
+
+def segment_frame(source: Source, segmenter: "Segmenter", zoom: float) -> FoundCells:
+    """Read a frame and find its cells.
 
     Parameters
     ----------
     source : Source
     segmenter : Segmenter
-    store : Store
     zoom : float
         See `model.inference.Segmenter.zoom`.
-    pixel_size_um : float
-        Side of a pixel [um]; NaN if unknown.
-
-    Returns
-    -------
-    cells : list of dict
-        As `results.tables.cell_rows`.
-    faults : list of Fault
-        What to warn of.
 
     Raises
     ------
     ValueError
         If the frame is damaged or unfit.
     """
-    image, name = source.read(), source.name
+    image = source.read()
     faults = usable_faults(image)
     (label, confidence), _ = segmenter.segment(image, zoom)
+    return FoundCells(image, label, confidence, faults)
+
+
+def write_frame(
+    found: FoundCells, name: str, store: Store, pixel_size_um: float
+) -> list[dict[str, object]]:
+    """Write labels, regions of interest and picture of a frame.
+
+    Parameters
+    ----------
+    found : FoundCells
+    name : str
+        Of the frame.
+    store : Store
+    pixel_size_um : float
+        Side of a pixel [um]; NaN if unknown.
+
+    Returns
+    -------
+    list of dict
+        As `results.tables.cell_rows`.
+    """
+    image, label, confidence, _ = found
     write_tiff(store.path("labels", name), label, pixel_size_um)
     write_rois(store.path("rois", name), cell_rois(label))
     write_outlines(store.path("outlines", name), image, label, pixel_size_um)
-    return cell_rows(label, image, confidence, pixel_size_um), faults
+    return cell_rows(label, image, confidence, pixel_size_um)

@@ -3,13 +3,14 @@
 import glob
 from collections import defaultdict
 from collections.abc import Iterable
-from math import nan
+from math import nan, prod
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from natsort import natsorted
 
+from preprocess import large
 from preprocess.header import Selection
 from preprocess.tiff import ENDINGS, TiffError, read_header, read_image, read_pixel_size
 
@@ -55,6 +56,11 @@ class Source(NamedTuple):
     selection: Selection = Selection()
     error: TiffError | None = None
     shape: tuple[int, int] = (0, 0)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is read and written in pieces."""
+        return prod(self.shape) > large.LARGE
 
     def read(self) -> np.ndarray:
         """The frame as it was recorded, (H, W) ndarray.

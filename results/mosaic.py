@@ -46,7 +46,27 @@ def write_mosaic(
 ) -> tuple[list[dict[str, object]], list[Fault]]:
     """Segment a frame of any size and write its labels and regions of interest.
 
-    It takes, returns and raises what `results.frame.write_frame` does.
+    Parameters
+    ----------
+    source : Source
+    segmenter : Segmenter
+    store : Store
+    zoom : float
+        See `model.inference.Segmenter.zoom`.
+    pixel_size_um : float
+        Side of a pixel [um]; NaN if unknown.
+
+    Returns
+    -------
+    cells : list of dict
+        As `results.tables.cell_rows`.
+    faults : list of Fault
+        What to warn of.
+
+    Raises
+    ------
+    ValueError
+        If the frame is damaged or unfit.
     """
     target = store.path("labels", source.name)
     file, folder = Path(source.file), target.parent

@@ -1,8 +1,10 @@
+import platform
+
 import pytest
 import torch
 
 from model import device
-from model.device import choose
+from model.device import choose, keep_freed_memory
 
 
 def test_float32_is_what_is_asked_for():
@@ -53,3 +55,18 @@ def test_channels_lie_where_the_processor_is_fast(training, wide, where, monkeyp
     assert compute.place(torch.zeros(2, 3, 4, 5)).is_contiguous(memory_format=where)
     net = compute.place_net(torch.nn.Conv2d(3, 4, 3))
     assert net.weight.is_contiguous(memory_format=where)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is a setting of glibc")
+def test_memory_that_is_freed_is_not_cleared_again():
+    resource = pytest.importorskip("resource")
+
+    def clear_pages() -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(3):
+            torch.ones(2**24)  # 64 MiB, 16,384 pages
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    keep_freed_memory()
+    pages = [clear_pages() for _ in range(10)]
+    assert pages[-1] < 1000, pages

@@ -30,9 +30,7 @@ def drawn(
     flow: np.ndarray = FLOW,
     center: tuple[int, int] = (64, 64),
 ) -> dict[str, torch.Tensor]:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return augment(frame, flow, center, size, config)
+    return augment(frame, flow, center, size, config, torch.Generator().manual_seed(seed))
 
 
 def offsets(size: int) -> torch.Tensor:

@@ -16,6 +16,7 @@ from preprocess import large
 from preprocess.tiff import read_label, read_pixel_size, write_tiff
 from results.inputs import find_frames
 from results.store import Options, Store
+from results.work import segment
 from tests.model.test_mosaic import INFO, Seeing, same_cells, scattered
 
 SIZE = 0.5  # of a pixel [um]
@@ -33,7 +34,7 @@ def predicted(root: Path, path: Path, segmenter: Seeing) -> dict:
     store = Store(root, Options("0" * 64))
     root.mkdir()
     store.begin([source])
-    predict.predict_frame(source, segmenter, store)
+    segment(source, segmenter, store)()
     assert store.is_complete(source) and not list(root.rglob("*.tmp"))
     return store.read(source.name)
 
