@@ -97,7 +97,7 @@ def step() -> Rows:
     slow = median_seconds(plain, 3)
     keep_freed_memory()
     learner = initialize(config, compute)
-    ours = median_seconds(lambda: train_epoch(learner, loader, compute)) / STEPS
+    ours = median_seconds(lambda: train_epoch(learner, loader, compute), 5) / STEPS
     rate = 3 * operations(learner.net, batch["image"].shape) / ours / 1e9
     yield "training step", ours, "s"
     yield "training step, operations", rate, "GFLOP/s"
