@@ -132,20 +132,16 @@ def _read(values: np.ndarray, places: torch.Tensor) -> torch.Tensor:
     return flat.index_select(-1, (rows * width + columns).flatten()).unflatten(-1, rows.shape)
 
 
-def cut_patch(
-    frame: Frame, flow: np.ndarray, center: tuple[int, int], offsets: torch.Tensor
-) -> Sample:
-    """The pixels of a frame that lie at some offsets from a pixel.
+def cut_patch(frame: Frame, flow: np.ndarray, places: torch.Tensor) -> Sample:
+    """What a frame holds at some places.
 
     Parameters
     ----------
     frame : Frame
     flow : (2, h, w) float32 ndarray
         Flow of the frame's cells, of the same extent but possibly fewer pixels.
-    center : (int, int)
-        Row and column [px].
-    offsets : (2, size, size) float32 tensor
-        Row and column [px]. Beyond the frame its mirror image goes on.
+    places : (2, size, size) float32 tensor
+        Row and column [px], from 0 to H and W. Beyond the frame its mirror image goes on.
 
     Returns
     -------
@@ -155,17 +151,14 @@ def cut_patch(
     """
     shape = torch.tensor(frame.image.shape)[:, None, None]
     block = round(frame.image.shape[0] / flow.shape[1])
-    places = torch.tensor(center)[:, None, None] + offsets  # (2, size, size)
     corners = places[:, ::block, ::block], places[:, block - 1 :: block, block - 1 :: block]
     coarse = (corners[0] + corners[1]) / 2  # (2, size / f, size / f), middles of blocks
     fine, coarse = _inside(_turns(places, shape), shape), _turns(coarse, shape)
     arrows = _read(flow, _inside(coarse, shape) / block)
-    grid = (2 / shape * fine - 1).flip(0).movedim(0, -1)  # (size, size, 2), x before y, -1 to 1
+    grid = (2 / shape * fine - 1).flip(0).movedim(0, -1)[None]  # x before y, from -1 to 1
     image = torch.from_numpy(frame.image)[None, None]
     return {
-        "image": functional.grid_sample(
-            image, grid[None], padding_mode="border", align_corners=False
-        )[0],
+        "image": functional.grid_sample(image, grid, padding_mode="border", align_corners=False)[0],
         "label": _read(frame.label, fine),
         "weight": _read(frame.weight, fine),
         "flow": torch.where(coarse < 0.5, arrows, -arrows),  # a mirror turns directions round
@@ -229,12 +222,14 @@ def augment(
     """
     if _uniform(0, 1, draw) >= config.share:
         config = replace(NO_AUGMENTATION, flip=config.flip, rotate=config.rotate)
-    axis = torch.arange(size) + 0.5 - size / 2
-    offsets = torch.stack(torch.meshgrid(axis, axis, indexing="ij"))  # (2, size, size)
+    axis = torch.arange(size) + 0.5 - size / 2  # from the patch's middle
+    warp = torch.zeros(2, 1, 1)
     if _uniform(0, 1, draw) < config.elastic:
-        offsets = offsets + random_warp(size, config.elastic_shift, draw)
+        warp = random_warp(size, config.elastic_shift, draw)
     matrix = random_matrix(config, draw)
-    patch = cut_patch(frame, flow, center, torch.einsum("ij,jhw->ihw", matrix, offsets))
+    down, right = matrix.T[..., None, None]  # (2, 1, 1), what a row and a column lead on by
+    places = torch.tensor(center)[:, None, None] + down * axis[:, None] + right * axis
+    patch = cut_patch(frame, flow, places + torch.einsum("ij,jhw->ihw", matrix, warp))
     patch["image"] = change_intensity(patch["image"], config, draw)
     # What the matrix did to the offsets is undone; lengths stay 1, a warp's own turn is neglected.
     turn = torch.linalg.inv(matrix) * torch.linalg.det(matrix).abs().sqrt()

@@ -69,7 +69,8 @@ class PatchDataset(Dataset):
     def _flow(self, which: int) -> np.ndarray:
         """Flow of a frame's cells, (2, H / block, W / block)."""
         if which not in self._flows:
-            self._flows[which] = coarse_flow(self.frames[which].label, self.block)
+            flow = coarse_flow(self.frames[which].label, self.block)
+            self._flows[which] = np.ascontiguousarray(flow)  # or each patch would copy all of it
         return self._flows[which]
 
     def __getitem__(self, index: int) -> Sample | dict[str, str]:

@@ -33,10 +33,10 @@ def drawn(
     return augment(frame, flow, center, size, config, torch.Generator().manual_seed(seed))
 
 
-def offsets(size: int) -> torch.Tensor:
-    """Of the pixels of a patch from its middle."""
+def square(size: int, row: int = 0, column: int = 0) -> torch.Tensor:
+    """Places of the pixels around a corner of pixels."""
     axis = torch.arange(size) + 0.5 - size / 2
-    return torch.stack(torch.meshgrid(axis, axis, indexing="ij"))
+    return torch.stack(torch.meshgrid(row + axis, column + axis, indexing="ij"))
 
 
 def frame_of_ellipses() -> Frame:
@@ -94,7 +94,7 @@ def test_nothing_is_changed_where_nothing_is_asked_for():
 
 
 def test_a_patch_beyond_the_edge_is_mirrored():
-    patch = cut_patch(FRAME, FLOW, (0, 0), offsets(8))
+    patch = cut_patch(FRAME, FLOW, square(8))
     for name, whole in (("label", LABEL), ("weight", WEIGHT), ("image", FRAME.image)):
         part = patch[name].reshape(8, 8)
         np.testing.assert_allclose(part[4:, 4:], whole[:4, :4], atol=1e-4)
@@ -104,7 +104,7 @@ def test_a_patch_beyond_the_edge_is_mirrored():
 def test_arrows_beyond_the_edge_are_turned_round_like_in_a_mirror():
     arrows = np.arange(1, 33, dtype=np.float32).reshape(2, 4, 4)  # all different
     frame = Frame("a", *(np.zeros((8, 8), kind) for kind in (np.float32, np.int32, np.float32)))
-    down, right = cut_patch(frame, arrows, (0, 8), offsets(8))["flow"].numpy()  # (4, 4) each
+    down, right = cut_patch(frame, arrows, square(8, column=8))["flow"].numpy()  # (4, 4) each
     # top left quarter: rows -4 .. -1, columns 4 .. 7 of the frame, each block two pixels wide
     assert down[:2, :2].tolist() == [[-7, -8], [-3, -4]]
     assert right[:2, :2].tolist() == [[23, 24], [19, 20]]
@@ -117,7 +117,7 @@ def test_arrows_beyond_the_edge_are_turned_round_like_in_a_mirror():
 
 
 def test_a_patch_larger_than_the_frame_is_filled():
-    patch = cut_patch(FRAME, FLOW, (10, 10), offsets(400))
+    patch = cut_patch(FRAME, FLOW, square(400, 10, 10))
     assert patch["image"].shape == (1, 400, 400)
     # 256 px further the mirror image of the mirror image is the frame again
     np.testing.assert_array_equal(patch["label"][:144], patch["label"][256:])
