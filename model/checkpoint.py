@@ -6,14 +6,16 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from model.unet import UNet, UNetConfig
-from preprocess.frames import Frame
 from preprocess.tiff import atomic_path
+
+if TYPE_CHECKING:  # pandas takes time
+    from preprocess.frames import Frame
 
 LARGEST = 4_096  # channels of a first level; more is a damaged file
 DEEPEST = 12  # halvings; a frame of 46,000 pixels has no more
@@ -150,7 +152,7 @@ def _net_of(architecture: dict[str, int], state: dict[str, torch.Tensor]) -> UNe
     return net
 
 
-def origin(settings: Mapping[str, object], frames: Mapping[str, list[Frame]]) -> dict[str, str]:
+def origin(settings: Mapping[str, object], frames: Mapping[str, list["Frame"]]) -> dict[str, str]:
     """What a training depends on, by name: its settings, and a hash of each of its frames.
 
     Parameters
