@@ -18,7 +18,8 @@ learning rate that rises to 0.2 over ten epochs, stays there, and falls only in 
 differs: an epoch is one batch, since with Cellpose's one crop an image a few frames fill no batch;
 and all frames, trained on or not, are brought to one scale instead of to one diameter of their
 cells, which nobody knows of a new frame. Two short trainings tell how many epochs fit into the
-minutes; those, and reading the frames and computing their flows, are not counted.
+minutes; those, and reading the frames and computing their flows, are not counted. Where other work
+falsifies that, `--epochs` says it in place of `--minutes`.
 """
 
 import argparse
@@ -135,7 +136,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--frames", required=True, help="names in the split `train`, or a count")
-    parser.add_argument("--minutes", type=float, required=True, help="wall time of the training")
+    length = parser.add_mutually_exclusive_group(required=True)
+    length.add_argument("--minutes", type=float, help="wall time of the training")
+    length.add_argument("--epochs", type=int, help="batches of the training")
     parser.add_argument("--out", type=Path, required=True, help="folder for the label TIFFs")
     parser.add_argument("--split", choices=SPLITS, default="test", help="frames to segment")
     options = parser.parse_args()
@@ -143,7 +146,7 @@ def main() -> None:
     known = table.query("split == 'train' and label != ''")
     drawn = assign_roles(known, options.frames, seed=0)
     images, flows = load_frames(known[drawn.role != "unused"])
-    epochs = epochs_within(options.minutes, images, flows)
+    epochs = options.epochs or epochs_within(options.minutes, images, flows)
     model, seconds = trained(images, flows, epochs)
     print(f"{len(images)} frames, {epochs} epochs in {seconds / 60:.1f} minutes", flush=True)
     found = write_masks(model, table[table.split == options.split], options.out)
