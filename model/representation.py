@@ -20,7 +20,6 @@ from torch.nn import functional
 
 from model.unet import Maps
 from preprocess.flow import flow_field
-from preprocess.normalize import resize_label
 
 TOUCHING = np.ones((3, 3))  # diagonal neighbours touch
 MERGE_STEPS = 10  # after so many steps, particles that have met go on as one
@@ -160,8 +159,10 @@ def grow(label: np.ndarray, mask: np.ndarray, distance: float) -> np.ndarray:
 
 def _mean_by_cell(values: np.ndarray, label: np.ndarray, count: int) -> np.ndarray:
     """Mean value of cells 1 .. K of a label image, each of at least a pixel, (K,)."""
-    total = np.bincount(label.ravel(), values.ravel(), count + 1)
-    return (total / np.maximum(np.bincount(label.ravel(), minlength=count + 1), 1))[1:]
+    inside = label > 0
+    ids = label[inside]
+    total = np.bincount(ids, values[inside], count + 1)
+    return (total / np.maximum(np.bincount(ids, minlength=count + 1), 1))[1:]
 
 
 def _gather(inside: np.ndarray, flow: np.ndarray, steps: int) -> np.ndarray:
@@ -248,7 +249,10 @@ def decode(maps: Maps, decoding: Decoding = Decoding()) -> Cells:
     agreed = agreement(cells, flow)  # (K,)
     if not len(agreed):
         return Cells(np.zeros(foreground.shape, np.int32), agreed)
-    fine = grow(resize_label(cells, foreground.shape), mask, 2 * side)
+    enlarged = functional.interpolate(
+        torch.from_numpy(cells)[None, None].float(), foreground.shape, mode="nearest-exact"
+    )  # (1, 1, H, W), ids below 2**24 are exact
+    fine = grow(enlarged[0, 0].int().numpy(), mask, 2 * side)
     confidence = agreed * _mean_by_cell(foreground, fine, len(agreed))
     sure = surest(confidence, decoding)
     number = np.append(0, np.where(sure, np.cumsum(sure), 0))  # 1 .. K for those that stay
