@@ -31,7 +31,7 @@ import tifffile
 import torch
 from torch.utils.data import DataLoader
 
-from benchmarks.experiments import BASE, SCORES, loaded
+from benchmarks.experiments import RECIPE, SCORES, loaded
 from benchmarks.held_out import TRIPLES, labelled_frames, split_of
 from benchmarks.timing import (
     PLAIN,
@@ -186,12 +186,12 @@ def one(source: Path, target: Path) -> None:
 def learn(data: Path) -> Rows:
     """Shortest schedule on three frames that reaches the IoU on the others."""
     train, held_out = split_of(TRIPLES[0], labelled_frames(data))
-    frames = loaded(train, BASE, border_weights=True)
+    frames = loaded(train, RECIPE, border_weights=True)
     for epochs in SCHEDULES:
         with TemporaryDirectory() as folder:
             layout = RunLayout(Path(folder))
             start = time.perf_counter()
-            fit(replace(BASE, epochs=epochs), frames, [], layout)
+            fit(replace(RECIPE, epochs=epochs), frames, [], layout)
             minutes = (time.perf_counter() - start) / 60
             scores = score_model(Segmenter.load(layout.model), held_out)[SCORES].mean()
         yield f"three frames, {epochs} epochs", minutes, "min"
