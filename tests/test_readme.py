@@ -33,3 +33,15 @@ def test_the_two_commands_are_targets_of_the_makefile() -> None:
     makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
     for target in set(re.findall(r"^make (\w+)", README, flags=re.MULTILINE)):
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+
+
+def test_speeds_are_those_of_the_last_measurement() -> None:
+    """Rows of docs/speed.md are what benchmarks/speed.csv holds of one machine."""
+    measured = pd.read_csv(PROJECT / "benchmarks" / "speed.csv")
+    values = measured[measured.machine.str.contains("amx_bf16")].set_index("what").value
+    page = (PROJECT / "docs" / "speed.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\w[^|]*?) \| ([\d.,]+)[^|]*\|", page, flags=re.MULTILINE)
+    assert len(rows) > 20
+    for what, shown in rows:
+        decimals = len(shown.partition(".")[2])
+        assert float(shown.replace(",", "")) == round(values[what], decimals), what
