@@ -2,6 +2,7 @@
 
 import copy
 import math
+import os
 import sys
 import time
 from dataclasses import asdict, replace
@@ -26,6 +27,8 @@ from preprocess.frames import Frame
 from preprocess.layout import RunLayout
 from preprocess.patches import PatchDataset
 from preprocess.tiff import atomic_path
+
+WORKERS = 8  # processes that make patches for a GPU
 
 
 def _validate(
@@ -64,6 +67,18 @@ def _progress(row: dict, epochs: int) -> str:
             f"  IoU {row['validation_IoU']:.3f}  AP50 {row['validation_AP50']:.3f}"
         )
     return f"{line}  {row['seconds']:.1f} s"
+
+
+def batches(patches: PatchDataset, size: int, compute: Compute) -> DataLoader:
+    """Patches in batches.
+
+    A GPU would wait for its patches: other processes make them. On a CPU these would only take time
+    from the net, which keeps all cores busy.
+    """
+    if compute.device != "cuda":
+        return DataLoader(patches, batch_size=size)
+    patches.prepare()
+    return DataLoader(patches, batch_size=size, num_workers=min(WORKERS, os.cpu_count() or 1))
 
 
 def describe(
@@ -139,7 +154,7 @@ def fit(
         config.augmentation,
         block=config.block,
     )
-    loader = DataLoader(patches, batch_size=config.batch_size)
+    loader = batches(patches, config.batch_size, compute)
     flows = [coarse_flow(frame.label, config.block) for frame in validation]
     net = learner.average.module
     rows, best = [], {"loss": math.inf, "epoch": 0, "weights": net.state_dict()}

@@ -73,6 +73,11 @@ class PatchDataset(Dataset):
             self._flows[which] = np.ascontiguousarray(flow)  # or each patch would copy all of it
         return self._flows[which]
 
+    def prepare(self) -> None:
+        """Work out the flows of all frames now, for processes that would each do it anew."""
+        for which in range(len(self.frames)):
+            self._flow(which)
+
     def __getitem__(self, index: int) -> Sample | dict[str, str]:
         """Patch `index` of this epoch.
 

@@ -5,18 +5,19 @@ import pytest
 import torch
 
 from model import checkpoint
-from model.device import choose
+from model.device import Compute, choose
 from model.inference import predict_maps
 from model.learner import TrainingError, averaged, initialize
 from model.metrics import score_frame
 from model.recipe import TrainingConfig
 from model.representation import decode
-from model.training import fit
+from model.training import batches, fit
 from model.unet import UNet
 from preprocess.augment import NO_AUGMENTATION
 from preprocess.borders import border_weight
 from preprocess.frames import Frame
 from preprocess.layout import RunLayout
+from preprocess.patches import PatchDataset
 
 TINY = TrainingConfig(
     width=4,
@@ -237,3 +238,23 @@ def test_validation_scores_whole_frames_whatever_their_size(tmp_path):
 def test_impossible_settings_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(TINY, **change)
+
+
+def test_a_gpu_gets_the_same_patches_from_other_processes():
+    """Two epochs, as the CPU gets them: the flows were there before the processes began."""
+    on_cpu, on_gpu = (
+        batches(
+            PatchDataset([FRAME, frame_of_discs(1)], 32, 6, seed=3),
+            2,
+            Compute(device, torch.float32),
+        )
+        for device in ("cpu", "cuda")
+    )
+    assert on_cpu.num_workers == 0 < on_gpu.num_workers
+    assert len(on_gpu.dataset._flows) == 2
+    for epoch in (1, 2):
+        drawn = []
+        for loader in (on_cpu, on_gpu):
+            loader.dataset.set_epoch(epoch)
+            drawn.append([batch["image"] for batch in loader])
+        assert len(drawn[0]) == 3 and all(map(torch.equal, *drawn))
