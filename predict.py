@@ -163,6 +163,8 @@ def predict(sources: list[Source], store: Store, model: Path) -> list[str]:
             for line in write_movies(store):
                 print(line)
     finally:
+        for source in filter(store.is_complete, todo):
+            progress.keep(source)
         write_tables(store)
         progress.write()
     store.finish()

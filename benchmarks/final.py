@@ -82,13 +82,17 @@ def main() -> None:
         frames = frames[frames.name.isin(options.frames)]
     if options.model.is_dir():
         files = [options.model / f"{name}.tif" for name in frames.name]
-        known, scores = options.trained_on, mean_scores(frames, options.model, options.scorer)
+        known = options.trained_on
     else:
         files, segmenter = [options.model], Segmenter.load(options.model)
         known = trained_on(segmenter.info["frames"])
-        with TemporaryDirectory() as masks:
+    with TemporaryDirectory() as masks:
+        if options.model.is_dir():
+            for file in files:
+                shutil.copy(file, masks)
+        else:
             write_masks(segmenter, frames, Path(masks))
-            scores = mean_scores(frames, Path(masks), options.scorer)
+        scores = mean_scores(frames, Path(masks), options.scorer)
     row = {
         "date": time.strftime("%Y-%m-%d"),
         "commit": commit(),

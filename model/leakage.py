@@ -63,7 +63,7 @@ def leakage_experiment(
     order = np.random.default_rng(config.seed).permutation(copies)
     held = max(1, round(0.15 * copies))
     seen_part, held_part = Subset(pool, order[held:].tolist()), Subset(pool, order[:held].tolist())
-    compute = choose(config.precision)
+    compute = choose(config.precision, training=True)
     learner = initialize(config, compute)
     draws = RandomSampler(
         seen_part,

@@ -12,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from model import checkpoint
-from model.device import Compute
+from model.device import Compute, keep_freed_memory
 from model.memory import add_gradients
 from model.recipe import TrainingConfig, learning_rate_share
 from model.unet import UNet
@@ -68,6 +68,11 @@ class Learner(NamedTuple):
         """Go on from where `state` was taken."""
         for name, part in self._asdict().items():
             part.load_state_dict(state[name])
+        # Another machine may lay out memory differently, and the moments must lie as the weights.
+        for weights, moments in self.optimizer.state.items():
+            for name, values in moments.items():
+                if values.shape == weights.shape:
+                    moments[name] = torch.empty_like(weights).copy_(values)
 
 
 def initialize(config: TrainingConfig, compute: Compute) -> Learner:
@@ -84,6 +89,7 @@ def initialize(config: TrainingConfig, compute: Compute) -> Learner:
             net = UNet(config.net)
     else:
         net, _ = checkpoint.load_model(Path(config.start))
+    keep_freed_memory()
     net = compute.place_net(net).train()
     optimizer = torch.optim.AdamW(
         net.parameters(), lr=config.learning_rate, weight_decay=1e-2, fused=True

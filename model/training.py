@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from model import checkpoint
-from model.device import Compute, choose, keep_freed_memory
+from model.device import Compute, choose
 from model.inference import predict_maps
 from model.learner import initialize, train_epoch
 from model.losses import segmentation_loss
@@ -28,7 +28,7 @@ from preprocess.layout import RunLayout
 from preprocess.patches import PatchDataset
 from preprocess.tiff import atomic_path
 
-WORKERS = 8  # processes that make patches for a GPU
+WORKERS = 4  # processes that make patches for a GPU
 
 
 def _validate(
@@ -70,15 +70,21 @@ def _progress(row: dict, epochs: int) -> str:
 
 
 def batches(patches: PatchDataset, size: int, compute: Compute) -> DataLoader:
-    """Patches in batches.
+    """Batches of `size` patches.
 
-    A GPU would wait for its patches: other processes make them. On a CPU these would only take time
-    from the net, which keeps all cores busy.
+    A GPU would wait for its patches: other processes make them, where these begin as copies of this
+    one. On a CPU they would only take time from the net, which keeps all cores busy.
     """
-    if compute.device != "cuda":
+    if compute.device != "cuda" or sys.platform != "linux":
         return DataLoader(patches, batch_size=size)
     patches.prepare()
-    return DataLoader(patches, batch_size=size, num_workers=min(WORKERS, os.cpu_count() or 1))
+    return DataLoader(
+        patches,
+        batch_size=size,
+        num_workers=min(WORKERS, len(os.sched_getaffinity(0))),
+        multiprocessing_context="fork",
+        prefetch_factor=1,  # containers often have 64 MB to hand over batches of 15 MB
+    )
 
 
 def describe(
@@ -140,7 +146,6 @@ def fit(
     """
     if not train:
         raise ValueError("there is no training frame; at least one annotated frame is needed")
-    keep_freed_memory()
     compute = choose(config.precision, training=True)
     learner = initialize(config, compute)
     size = learner.net.config

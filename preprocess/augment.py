@@ -96,6 +96,7 @@ def random_warp(size: int, shift: float, draw: torch.Generator, spacing: int = 6
     shift : float
         Root mean square of each component [px].
     draw : Generator
+        Of the random numbers.
     spacing : int
         Distance of the grid points that move independently [px].
 
@@ -109,18 +110,18 @@ def random_warp(size: int, shift: float, draw: torch.Generator, spacing: int = 6
     return functional.interpolate(coarse, (size, size), mode="bicubic", align_corners=True)[0]
 
 
-def _turns(places: torch.Tensor, shape: torch.Tensor) -> torch.Tensor:
-    """Where places (2, P, Q) lie, [0, 1): the frame up to 1/2, its mirror image beyond.
+def _period(places: torch.Tensor, shape: torch.Tensor) -> torch.Tensor:
+    """Where places (2, P, Q) lie, [0, 1]: in the frame up to 1/2, in its mirror image beyond.
 
     Both are repeated without end; `shape` (2, 1, 1) is that of the frame [px].
     """
-    turns = places / (2 * shape)
-    return turns - turns.floor()
+    periods = places / (2 * shape)
+    return periods - periods.floor()
 
 
-def _inside(turns: torch.Tensor, shape: torch.Tensor) -> torch.Tensor:
-    """The places in the frame [px] that are seen at some `_turns`."""
-    return (1 - (2 * turns - 1).abs()) * shape
+def _inside(period: torch.Tensor, shape: torch.Tensor) -> torch.Tensor:
+    """The places in the frame [px] that are seen at some `_period`."""
+    return (1 - (2 * period - 1).abs()) * shape
 
 
 def _read(values: np.ndarray, places: torch.Tensor) -> torch.Tensor:
@@ -141,7 +142,8 @@ def cut_patch(frame: Frame, flow: np.ndarray, places: torch.Tensor) -> Sample:
     flow : (2, h, w) float32 ndarray
         Flow of the frame's cells, of the same extent but possibly fewer pixels.
     places : (2, size, size) float32 tensor
-        Row and column [px], from 0 to H and W. Beyond the frame its mirror image goes on.
+        Row and column [px], from 0 to H and W, the middle of the first pixel at 0.5. Beyond the
+        frame its mirror image goes on.
 
     Returns
     -------
@@ -153,7 +155,7 @@ def cut_patch(frame: Frame, flow: np.ndarray, places: torch.Tensor) -> Sample:
     block = round(frame.image.shape[0] / flow.shape[1])
     corners = places[:, ::block, ::block], places[:, block - 1 :: block, block - 1 :: block]
     coarse = (corners[0] + corners[1]) / 2  # (2, size / f, size / f), middles of blocks
-    fine, coarse = _inside(_turns(places, shape), shape), _turns(coarse, shape)
+    fine, coarse = _inside(_period(places, shape), shape), _period(coarse, shape)
     arrows = _read(flow, _inside(coarse, shape) / block)
     grid = (2 / shape * fine - 1).flip(0).movedim(0, -1)[None]  # x before y, from -1 to 1
     image = torch.from_numpy(frame.image)[None, None]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import isfinite, nan
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,15 @@ from preprocess.header import Header, Planes, Selection, is_white_zero, pixel_si
 from preprocess.png import ENDING, png_header, png_pixel_size, read_png
 
 ENDINGS = (".tif", ".tiff", ENDING)
+_UMASK = Lock()  # the process has one
+
+
+def umask() -> int:
+    """Rights that new files do not get. To read them is to set them, for an instant."""
+    with _UMASK:
+        mask = os.umask(0)
+        os.umask(mask)
+    return mask
 
 
 @contextmanager
@@ -33,9 +43,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)  # mkstemp makes files that only their owner may read
+        temporary.chmod(0o666 & ~umask())  # mkstemp makes files that only their owner may read
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -65,10 +65,16 @@ def segment_frame(source: Source, segmenter: "Segmenter", zoom: float) -> FoundC
     zoom : float
         See `model.inference.Segmenter.zoom`.
 
+    Returns
+    -------
+    FoundCells
+
     Raises
     ------
-    ValueError
-        If the frame is damaged or unfit.
+    TiffError
+        If its file is damaged.
+    FrameError
+        If it cannot be used.
     """
     image = source.read()
     faults = usable_faults(image)

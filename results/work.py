@@ -1,4 +1,7 @@
-"""Frame after frame: the results of one are written while the next is segmented."""
+"""Frame after frame: the results of one are written while the next is segmented.
+
+A frame that is too large for memory is written as it is segmented.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,8 +16,19 @@ from results.store import Store
 from results.tables import frame_row
 
 
-def segment(source: Source, segmenter: Segmenter, store: Store) -> Callable[[], dict]:
-    """Segment one frame; what is returned writes its results and gives its row of status.csv.
+def segment(source: Source, segmenter: Segmenter, store: Store) -> Callable[[], dict[str, object]]:
+    """Segment one frame.
+
+    Parameters
+    ----------
+    source : Source
+    segmenter : Segmenter
+    store : Store
+
+    Returns
+    -------
+    function
+        Writes the results, the record last, and returns the frame's row of status.csv.
 
     Raises
     ------
@@ -28,18 +42,40 @@ def segment(source: Source, segmenter: Segmenter, store: Store) -> Callable[[], 
         from results.mosaic import write_mosaic  # pandas: only where needed
 
         rows, faults = write_mosaic(source, segmenter, store, zoom, size)
-        return lambda: complete(source, store, rows, faults, start)
+        return lambda: write_record(source, store, rows, size, faults, start)
 
     found = segment_frame(source, segmenter, zoom)
-    return lambda: complete(
-        source, store, write_frame(found, source.name, store, size), found.faults, start
-    )
+
+    def write() -> dict[str, object]:
+        rows = write_frame(found, source.name, store, size)
+        return write_record(source, store, rows, size, found.faults, start)
+
+    return write
 
 
-def complete(
-    source: Source, store: Store, rows: list[dict], faults: list[Fault], start: float
+def write_record(
+    source: Source,
+    store: Store,
+    rows: list[dict[str, object]],
+    pixel_size_um: float,
+    faults: list[Fault],
+    start: float,
 ) -> dict[str, object]:
-    """Write the record of a frame whose results are written.
+    """Write the record of a frame, which makes it complete.
+
+    Parameters
+    ----------
+    source : Source
+    store : Store
+        Holds the frame's other results.
+    rows : list of dict
+        Its cells, as `results.tables.cell_rows`.
+    pixel_size_um : float
+        Side of a pixel [um]; NaN if unknown.
+    faults : list of Fault
+        What to warn of.
+    start : float
+        When its reading began, by `time.perf_counter` [s].
 
     Returns
     -------
@@ -47,10 +83,9 @@ def complete(
         Its row of status.csv.
     """
     place = {"frame": source.name, "sequence": source.sequence, "t": source.t}
-    size = store.options.pixel_size_um or source.pixel_size_um
     cells = [row | place for row in rows]
     covered = sum(row["area_px"] for row in rows) / prod(source.shape)
-    frame = frame_row(source.shape, covered, size, cells)
+    frame = frame_row(source.shape, covered, pixel_size_um, cells)
     status = {
         "file": source.file,
         "frame": source.name,
@@ -67,30 +102,36 @@ def complete(
 def overlapped(
     todo: list[Source], segmenter: Segmenter, store: Store
 ) -> Iterator[tuple[Source, Future]]:
-    """Frames and their rows to come: one is written while the next is segmented.
+    """Segment and write frames, in order.
 
-    A frame is not written before the row of the one ahead of it was looked at.
+    Parameters
+    ----------
+    todo : list of Source
+    segmenter : Segmenter
+    store : Store
+
+    Yields
+    ------
+    source : Source
+    row : Future
+        Its row of status.csv, or what ails it. It is to be looked at before the next is asked for:
+        nothing is written after a failure that ends the run.
     """
     with ThreadPoolExecutor(1) as writer:
         earlier = None
         for source in todo:
             store.forget(source.name)
-            write = _segmented(source, segmenter, store)
+            row, write = Future(), None
+            try:
+                write = segment(source, segmenter, store)
+            except Exception as error:  # whatever ails one frame
+                row.set_exception(error)
             if earlier:
                 yield earlier
-            earlier = source, writer.submit(write)
+                earlier = None
+            if write is None:
+                yield source, row
+            else:
+                earlier = source, writer.submit(write)
         if earlier:
             yield earlier
-
-
-def _segmented(source: Source, segmenter: Segmenter, store: Store) -> Callable[[], dict]:
-    """`segment`, but what is raised is raised when the results shall be written."""
-    try:
-        return segment(source, segmenter, store)
-    except Exception as error:  # whatever ails one frame
-        fault = error
-
-    def fail() -> dict:
-        raise fault
-
-    return fail

@@ -132,6 +132,21 @@ def test_complete_frames_are_kept_and_changed_ones_done_again(capsys):
     }
 
 
+def test_a_frame_that_was_written_while_a_run_was_stopped_is_done(monkeypatch):
+    whole, calls = Segmenter.segment, []
+
+    def stopped(*arguments):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return whole(*arguments)
+
+    monkeypatch.setattr(Segmenter, "segment", stopped)
+    assert run("in", "--out", "out") == predict.STOPPED
+    assert [row["state"] for row in table("out/status.csv")] == ["done", "done", "waiting"]
+    assert [row["frame"] for row in table("out/frames.csv")] == ["t1", "t2"]
+
+
 def test_a_run_stopped_at_its_movie_goes_on_there(monkeypatch):
     import results.summary
 

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from preprocess.damage import TiffError
 from preprocess.header import Selection
 from preprocess.labels import IGNORE
-from preprocess.tiff import page_count, read_image, read_pixel_size, write_tiff
+from preprocess.tiff import page_count, read_image, read_pixel_size, umask, write_tiff
 
 FIRST = Selection(0, 0)  # of whatever a file holds: for its shape
 
@@ -177,9 +177,7 @@ def _whole_folder(target: Path) -> Iterator[Path]:
     name = tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
     try:
         yield Path(name)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o777 & ~mask)  # mkdtemp makes folders that only their owner may enter
+        os.chmod(name, 0o777 & ~umask())  # mkdtemp makes folders that only their owner may enter
         if target.exists():
             target.rmdir()
         os.replace(name, target)

@@ -1,4 +1,6 @@
+import copy
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import torch
 from model import checkpoint
 from model.device import Compute, choose
 from model.inference import predict_maps
-from model.learner import TrainingError, averaged, initialize
+from model.learner import TrainingError, averaged, initialize, train_epoch
 from model.metrics import score_frame
 from model.recipe import TrainingConfig
 from model.representation import decode
@@ -43,6 +45,7 @@ def frame_of_discs(seed: int, size: int = 64) -> Frame:
 
 
 FRAME = frame_of_discs(0)
+CPU = Compute("cpu", torch.float32)
 
 
 def test_one_frame_can_be_learned_by_heart(tmp_path):
@@ -240,6 +243,8 @@ def test_impossible_settings_are_refused(change, message):
         dataclasses.replace(TINY, **change)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="processes begin as copies on Linux alone")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_gpu_gets_the_same_patches_from_other_processes():
     """Two epochs, as the CPU gets them: the flows were there before the processes began."""
     on_cpu, on_gpu = (
@@ -258,3 +263,18 @@ def test_a_gpu_gets_the_same_patches_from_other_processes():
             loader.dataset.set_epoch(epoch)
             drawn.append([batch["image"] for batch in loader])
         assert len(drawn[0]) == 3 and all(map(torch.equal, *drawn))
+
+
+def test_a_training_goes_on_where_memory_is_laid_out_otherwise():
+    """Saved with the channels first, resumed with the channels last: the next step is the same."""
+    batch = next(iter(batches(PatchDataset([FRAME], 32, 2, seed=3), 2, CPU)))
+    rows, channels = (
+        initialize(TINY, Compute("cpu", torch.float32, memory_format))
+        for memory_format in (torch.contiguous_format, torch.channels_last)
+    )
+    train_epoch(rows, [batch], CPU)
+    channels.resume(copy.deepcopy(rows.state()))
+    for learner in (rows, channels):
+        train_epoch(learner, [batch], CPU)
+    for one, other in zip(rows.net.parameters(), channels.net.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)

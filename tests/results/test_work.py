@@ -51,3 +51,19 @@ def test_what_ails_a_frame_is_kept_for_its_turn(monkeypatch, when):
     assert found["a"].result() == found["c"].result() == "row"
     with pytest.raises(ValueError, match="damaged"):
         found["b"].result()
+
+
+def test_nothing_is_segmented_after_a_failure_that_ends_the_run(monkeypatch):
+    begun = []
+
+    def segment(source, segmenter, store):
+        begun.append(source.name)
+        if source.name == "b":
+            raise OSError("No space left on device")
+        return lambda: "row"
+
+    monkeypatch.setattr(work, "segment", segment)
+    with pytest.raises(OSError, match="No space"):
+        for _, row in work.overlapped(FRAMES, None, STORE):
+            row.result()
+    assert begun == ["a", "b"]
