@@ -3,6 +3,7 @@
 import copy
 import math
 import os
+import shutil
 import sys
 import time
 from dataclasses import asdict, replace
@@ -29,6 +30,7 @@ from preprocess.patches import PatchDataset
 from preprocess.tiff import atomic_path
 
 WORKERS = 4  # processes that make patches for a GPU
+PIXEL_BYTES = 20  # of a patch, at most: image, label and weight of 4, flow of up to 8
 
 
 def _validate(
@@ -77,13 +79,18 @@ def batches(patches: PatchDataset, size: int, compute: Compute) -> DataLoader:
     """
     if compute.device != "cuda" or sys.platform != "linux":
         return DataLoader(patches, batch_size=size)
+    # Each process hands over one batch at a time in shared memory; containers often have 64 MB.
+    room = shutil.disk_usage("/dev/shm").free // (PIXEL_BYTES * size * patches.patch_size**2)
+    workers = min(WORKERS, len(os.sched_getaffinity(0)), room - 2)  # two more are on their way
+    if workers < 1:
+        return DataLoader(patches, batch_size=size)
     patches.prepare()
     return DataLoader(
         patches,
         batch_size=size,
-        num_workers=min(WORKERS, len(os.sched_getaffinity(0))),
+        num_workers=workers,
         multiprocessing_context="fork",
-        prefetch_factor=1,  # containers often have 64 MB to hand over batches of 15 MB
+        prefetch_factor=1,
     )
 
 

@@ -1,12 +1,13 @@
 import copy
 import dataclasses
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from model import checkpoint
+from model import checkpoint, training
 from model.device import Compute, choose
 from model.inference import predict_maps
 from model.learner import TrainingError, averaged, initialize, train_epoch
@@ -263,6 +264,16 @@ def test_a_gpu_gets_the_same_patches_from_other_processes():
             loader.dataset.set_epoch(epoch)
             drawn.append([batch["image"] for batch in loader])
         assert len(drawn[0]) == 3 and all(map(torch.equal, *drawn))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="shared memory is a folder on Linux alone")
+@pytest.mark.parametrize(("room", "workers"), [(2, 0), (3, 1), (4, 2), (50, 4)])
+def test_processes_hand_over_no_more_than_shared_memory_holds(monkeypatch, room, workers):
+    free = room * 20 * 2 * 32**2 + 1  # bytes; a batch is two patches of 32 px
+    monkeypatch.setattr(training.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    monkeypatch.setattr(training.os, "sched_getaffinity", lambda _: range(8))
+    patches = PatchDataset([FRAME], 32, 6, seed=3)
+    assert batches(patches, 2, Compute("cuda", torch.float32)).num_workers == workers
 
 
 def test_a_training_goes_on_where_memory_is_laid_out_otherwise():
