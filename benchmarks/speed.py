@@ -209,8 +209,9 @@ def learn(data: Path) -> Rows:
                 yield f"three frames, until IoU {ENOUGH}", taken, "min"
                 break
         yield "three frames, whole recipe", minutes(RECIPE.epochs), "min"
-        yield "three frames, whole recipe, IoU", scores("auto").IoU, ""
-        yield "three frames, whole recipe, AP50", scores("auto").AP50, ""
+        whole = scores("auto")
+        yield "three frames, whole recipe, IoU", whole.IoU, ""
+        yield "three frames, whole recipe, AP50", whole.AP50, ""
         yield "three frames, whole recipe, AP50 in float32", scores("float32").AP50, ""
 
 
