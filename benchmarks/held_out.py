@@ -56,8 +56,10 @@ def split_of(name: str, known: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame
     return known[~out], known[out]
 
 
-def unseen(models: list[Path], known: pd.DataFrame) -> Iterator[tuple[Segmenter, pd.DataFrame]]:
-    """Each net, with the frames that it was not trained on."""
+def unseen(
+    models: list[Path], known: pd.DataFrame, precision: str = "auto"
+) -> Iterator[tuple[Segmenter, pd.DataFrame]]:
+    """Each net, with the frames that it was not trained on; see `model.device.choose`."""
     for model in models:
-        segmenter = Segmenter.load(model)
+        segmenter = Segmenter.load(model, precision)
         yield segmenter, known[~known.name.isin(segmenter.info["frames"])]

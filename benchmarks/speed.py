@@ -1,17 +1,20 @@
 """How fast is it, and how much memory does it take?
 
-    python -m benchmarks.speed [--only matrix step frame sizes learn] [--data FOLDER]
+    python -m benchmarks.speed [--only matrix step ...] [--data FOLDER [--models NET.pth ...]]
 
 matrix   rate of matrix products, which nothing that is computed with them can exceed
 step     a training step with its patches, as a share of that rate, beside a plain loop: the same
          net and ready batches, float32, channels first
+wide     the same for a net of the width of the shipped one
 frame    segmentation of a frame of 1024 x 1024 px, file to file, beside the same net run plainly
          and a plain U-Net of width 64 (31 million parameters): that last ratio is the size of the
          net times the way it is run
 sizes    seconds and memory of frames from 512 x 512 to 16,384 x 16,384 px, each in a process of its
          own, and how they grow (--sizes)
 learn    minutes of training on three real frames until IoU 0.65 on others, and of the whole
-         recipe; what the number format changes in the scores (--data)
+         recipe (--data)
+formats  what the number format changes in the scores of some nets, such as those of five folds, on
+         the frames that they were not trained on (--data and --models)
 
 Writes benchmarks/speed.csv: a row replaces an older one of the same machine. Each part runs in a
 process of its own, what is done plainly first: torch as it comes. Let nothing else run beside it.
@@ -33,7 +36,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from benchmarks.experiments import RECIPE, SCORES, loaded
-from benchmarks.held_out import TRIPLES, labelled_frames, split_of
+from benchmarks.held_out import TRIPLES, labelled_frames, split_of, unseen
 from benchmarks.timing import (
     PLAIN,
     machine,
@@ -63,7 +66,8 @@ from preprocess.tiff import atomic_path, read_image, write_tiff
 
 TABLE = BENCHMARKS / "speed.csv"
 KEY = ["machine", "section", "what"]
-STEPS = 6  # training steps that are timed
+STEPS = 6  # training steps of an epoch that is timed
+ROUNDS = 5  # epochs that are timed, each followed by a matrix product
 SIZES = (512, 1024, 2048, 4096, 8192, 16384)
 SCHEDULES = (2, 4, 6, 9, 12, 16)  # epochs
 ENOUGH = 0.65  # IoU
@@ -77,9 +81,9 @@ def matrix() -> Rows:
         yield "matrix product bfloat16", matrix_rate(choose().dtype), "GFLOP/s"
 
 
-def step() -> Rows:
-    """A training step as it is made, and as a plain loop makes it."""
-    config, compute = TrainingConfig(), choose(training=True)
+def step(width: int) -> Rows:
+    """A training step of a net of some width, as it is made, and as a plain loop makes it."""
+    config, compute = replace(TrainingConfig(), width=width), choose(training=True)
     sequence = simulate_sequence(1, 1)
     label = sequence.labels[0].astype(np.int32)
     frame = Frame("simulated", normalize(sequence.images[0]), label, border_weight(label))
@@ -95,17 +99,24 @@ def step() -> Rows:
         segmentation_loss(maps, batch["label"], batch["flow"], batch["weight"]).backward()
         optimizer.step()
 
-    slow = median_seconds(plain, 3)
+    slow = median_seconds(plain)
     learner = initialize(config, compute)
-    ours = median_seconds(lambda: train_epoch(learner, loader, compute), 5) / STEPS
+
+    def epoch_and_limit() -> tuple[float, float]:
+        """Seconds of an epoch, and the rate of a matrix product right after it."""
+        seconds = median_seconds(lambda: train_epoch(learner, loader, compute), 1)
+        return seconds, matrix_rate(compute.dtype)
+
+    epoch, limit = np.median([epoch_and_limit() for _ in range(ROUNDS)], axis=0)
+    ours = epoch / STEPS
     rate = 3 * operations(learner.net, batch["image"].shape) / ours / 1e9
-    yield "training step", ours, "s"
-    yield "training step, operations", rate, "GFLOP/s"
-    limit = matrix_rate(compute.dtype)
-    yield "training step, matrix product beside it", limit, "GFLOP/s"
-    yield "training step, share of the matrix rate", rate / limit, ""
-    yield "plain training step", slow, "s"
-    yield "training step, times faster than plain", slow / ours, ""
+    name = f"width {width}, training step"
+    yield name, ours, "s"
+    yield f"{name}, operations", rate, "GFLOP/s"
+    yield f"{name}, matrix product beside it", limit, "GFLOP/s"
+    yield f"{name}, share of the matrix rate", rate / limit, ""
+    yield f"width {width}, plain training step", slow, "s"
+    yield f"{name}, times faster than plain", slow / ours, ""
 
 
 def frame() -> Rows:
@@ -197,22 +208,33 @@ def learn(data: Path) -> Rows:
             fit(replace(RECIPE, epochs=epochs), frames, [], layout)
             return (time.perf_counter() - start) / 60
 
-        def scores(precision: str) -> pd.Series:
-            segmenter = Segmenter.load(layout.model, precision)
-            return score_model(segmenter, held_out)[SCORES].mean()
+        def scores() -> pd.Series:
+            return score_model(Segmenter.load(layout.model), held_out)[SCORES].mean()
 
         for epochs in SCHEDULES:
-            taken, reached = minutes(epochs), scores("auto").IoU
+            taken, reached = minutes(epochs), scores().IoU
             yield f"three frames, {epochs} epochs", taken, "min"
             yield f"three frames, {epochs} epochs, IoU", reached, ""
             if reached >= ENOUGH:
                 yield f"three frames, until IoU {ENOUGH}", taken, "min"
                 break
         yield "three frames, whole recipe", minutes(RECIPE.epochs), "min"
-        whole = scores("auto")
+        whole = scores()
         yield "three frames, whole recipe, IoU", whole.IoU, ""
         yield "three frames, whole recipe, AP50", whole.AP50, ""
-        yield "three frames, whole recipe, AP50 in float32", scores("float32").AP50, ""
+
+
+def formats(data: Path, models: list[Path]) -> Rows:
+    """AP50 of nets on frames that are new to them, in the fastest number format and in float32."""
+    known = labelled_frames(data)
+    fast, exact = (
+        np.array([score_model(*net).AP50.mean() for net in unseen(models, known, precision)])
+        for precision in ("auto", "float32")
+    )
+    yield "nets on frames that are new to them", len(models), "nets"
+    yield "their AP50", fast.mean(), ""
+    yield "their AP50 in float32", exact.mean(), ""
+    yield "largest difference in AP50 of a net", np.abs(fast - exact).max(), ""
 
 
 def record(section: str, rows: Rows, table: Path = TABLE) -> None:
@@ -233,11 +255,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    sections = {"matrix": matrix, "step": step, "frame": frame}
-    names = [*sections, "sizes", "learn"]
+    sections = {
+        "matrix": matrix,
+        "step": lambda: step(TrainingConfig().width),
+        "wide": lambda: step(load_model(SHIPPED_MODEL)[0].config.width),
+        "frame": frame,
+    }
+    names = [*sections, "sizes", "learn", "formats"]
     parser.add_argument("--only", nargs="+", choices=names, default=names)
     parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES), metavar="PX")
     parser.add_argument("--data", type=Path, help="data set of real frames")
+    parser.add_argument("--models", nargs="+", type=Path, help="nets to score, of real frames")
     parser.add_argument("--one", nargs=2, type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
@@ -245,9 +273,11 @@ def main() -> None:
     sections["sizes"] = lambda: sizes(options.sizes)
     if options.data:
         sections["learn"] = lambda: learn(options.data)
+    if options.data and options.models:
+        sections["formats"] = lambda: formats(options.data, options.models)
     for name in options.only:
         if name not in sections:
-            print(f"{name} is left out: it needs --data")
+            print(f"{name} is left out: it needs --data" + " and --models" * (name == "formats"))
         elif len(options.only) > 1:
             command = [sys.executable, "-m", "benchmarks.speed", *sys.argv[1:], "--only", name]
             subprocess.run(command, check=True)

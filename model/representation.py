@@ -171,8 +171,8 @@ def _gather(inside: np.ndarray, flow: np.ndarray, steps: int) -> np.ndarray:
     Particles start one a pixel. Where they have become denser than that, they have met.
     """
     ends = follow(inside, flow, steps)  # (2, K)
-    density = np.zeros(inside.shape)
-    np.add.at(density, tuple(ends), 1)
+    arrived = np.ravel_multi_index(tuple(ends), inside.shape)
+    density = np.bincount(arrived, minlength=inside.size).reshape(inside.shape).astype(float)
     meetings = ndimage.label(ndimage.gaussian_filter(density, 1) > 1, TOUCHING)[0]
     label = np.zeros(inside.shape, np.int32)
     label[inside] = meetings[tuple(ends)]
@@ -183,7 +183,7 @@ def _largest_pieces(label: np.ndarray, smallest: float) -> np.ndarray:
     """The largest connected piece of each label, where it is large enough."""
     pieces = connected_components(label, connectivity=2)
     area = np.bincount(pieces.ravel())
-    owner = np.zeros(len(area), np.int64)
+    owner = np.zeros(len(area), np.int32)
     owner[pieces.ravel()] = label.ravel()
     rising = np.argsort(area, kind="stable")
     largest = np.zeros(label.max() + 1, np.int64)
@@ -192,7 +192,7 @@ def _largest_pieces(label: np.ndarray, smallest: float) -> np.ndarray:
     keep[largest[1:]] = True
     keep &= area >= smallest
     keep[0] = False
-    return relabel_sequential(np.where(keep[pieces], label, 0))[0]
+    return relabel_sequential(np.where(keep, owner, 0))[0][pieces]
 
 
 def agreement(label: np.ndarray, flow: np.ndarray) -> np.ndarray:
@@ -256,4 +256,4 @@ def decode(maps: Maps, decoding: Decoding = Decoding()) -> Cells:
     confidence = agreed * _mean_by_cell(foreground, fine, len(agreed))
     sure = surest(confidence, decoding)
     number = np.append(0, np.where(sure, np.cumsum(sure), 0))  # 1 .. K for those that stay
-    return Cells(number[fine].astype(np.int32), confidence[sure].astype(np.float32))
+    return Cells(number.astype(np.int32)[fine], confidence[sure].astype(np.float32))

@@ -110,27 +110,26 @@ def random_warp(size: int, shift: float, draw: torch.Generator, spacing: int = 6
     return functional.interpolate(coarse, (size, size), mode="bicubic", align_corners=True)[0]
 
 
-def _period(places: torch.Tensor, shape: torch.Tensor) -> torch.Tensor:
-    """Where places (2, P, Q) lie, [0, 1]: in the frame up to 1/2, in its mirror image beyond.
+def _folded(places: torch.Tensor, shape: torch.Tensor) -> torch.Tensor:
+    """Where places (2, P, Q) lie in the frame [px], with a minus where its mirror image is seen.
 
-    Both are repeated without end; `shape` (2, 1, 1) is that of the frame [px].
+    Frame and mirror image take turns without end; `shape` (2, 1, 1) is that of the frame [px].
     """
-    periods = places / (2 * shape)
-    return periods - periods.floor()
+    return places - (places / (2 * shape)).round_().mul_(2 * shape)
 
 
-def _inside(period: torch.Tensor, shape: torch.Tensor) -> torch.Tensor:
-    """The places in the frame [px] that are seen at some `_period`."""
-    return (1 - (2 * period - 1).abs()) * shape
+def _pixels(places: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
+    """Which pixels of a frame (H, W) hold some places (2, P, Q): their numbers, row by row."""
+    rows, columns = (
+        axis.int().clamp_(0, size - 1) for axis, size in zip(places, shape, strict=True)
+    )
+    return rows.mul_(shape[1]).add_(columns)
 
 
-def _read(values: np.ndarray, places: torch.Tensor) -> torch.Tensor:
-    """What an array (..., H, W) holds in the pixels of some places (2, P, Q), (..., P, Q)."""
-    height, width = values.shape[-2:]
-    rows = places[0].int().clamp(0, height - 1)
-    columns = places[1].int().clamp(0, width - 1)
+def _read(values: np.ndarray, pixels: torch.Tensor) -> torch.Tensor:
+    """What an array (..., H, W) holds in some pixels (P, Q), (..., P, Q)."""
     flat = torch.from_numpy(values).flatten(-2)
-    return flat.index_select(-1, (rows * width + columns).flatten()).unflatten(-1, rows.shape)
+    return flat.index_select(-1, pixels.flatten()).unflatten(-1, pixels.shape)
 
 
 def cut_patch(frame: Frame, flow: np.ndarray, places: torch.Tensor) -> Sample:
@@ -155,15 +154,16 @@ def cut_patch(frame: Frame, flow: np.ndarray, places: torch.Tensor) -> Sample:
     block = round(frame.image.shape[0] / flow.shape[1])
     corners = places[:, ::block, ::block], places[:, block - 1 :: block, block - 1 :: block]
     coarse = (corners[0] + corners[1]) / 2  # (2, size / f, size / f), middles of blocks
-    fine, coarse = _inside(_period(places, shape), shape), _period(coarse, shape)
-    arrows = _read(flow, _inside(coarse, shape) / block)
-    grid = (2 / shape * fine - 1).flip(0).movedim(0, -1)[None]  # x before y, from -1 to 1
+    fine, coarse = _folded(places, shape).abs_(), _folded(coarse, shape)
+    arrows = _read(flow, _pixels(coarse.abs() / block, flow.shape[1:]))
+    pixels = _pixels(fine, frame.image.shape)
+    grid = (2 / shape * fine).sub_(1).flip(0).movedim(0, -1)[None]  # x before y, from -1 to 1
     image = torch.from_numpy(frame.image)[None, None]
     return {
         "image": functional.grid_sample(image, grid, padding_mode="border", align_corners=False)[0],
-        "label": _read(frame.label, fine),
-        "weight": _read(frame.weight, fine),
-        "flow": torch.where(coarse < 0.5, arrows, -arrows),  # a mirror turns directions round
+        "label": _read(frame.label, pixels),
+        "weight": _read(frame.weight, pixels),
+        "flow": torch.where(coarse < 0, -arrows, arrows),  # a mirror turns directions round
     }
 
 
@@ -222,7 +222,8 @@ def augment(
         image (1, size, size) float32; label (size, size) int32; weight (size, size) float32;
         flow (2, size / f, size / f) float32, along the patch's axes.
     """
-    if _uniform(0, 1, draw) >= config.share:
+    is_changed = _uniform(0, 1, draw) < config.share
+    if not is_changed:
         config = replace(NO_AUGMENTATION, flip=config.flip, rotate=config.rotate)
     axis = torch.arange(size) + 0.5 - size / 2  # from the patch's middle
     warp = torch.zeros(2, 1, 1)
@@ -232,8 +233,9 @@ def augment(
     down, right = matrix.T[..., None, None]  # (2, 1, 1), what a row and a column lead on by
     places = torch.tensor(center)[:, None, None] + down * axis[:, None] + right * axis
     patch = cut_patch(frame, flow, places + torch.einsum("ij,jhw->ihw", matrix, warp))
-    patch["image"] = change_intensity(patch["image"], config, draw)
+    if is_changed:
+        patch["image"] = change_intensity(patch["image"], config, draw)
     # What the matrix did to the offsets is undone; lengths stay 1, a warp's own turn is neglected.
-    turn = torch.linalg.inv(matrix) * torch.linalg.det(matrix).abs().sqrt()
+    turn = matrix.T / matrix[0].norm()
     patch["flow"] = torch.einsum("ij,jhw->ihw", turn, patch["flow"])
     return patch

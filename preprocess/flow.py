@@ -12,7 +12,8 @@ LARGEST_BAND = 30_000_000  # entries of a banded matrix, 240 MB
 
 def _centres(rows: np.ndarray, columns: np.ndarray, ids: np.ndarray) -> np.ndarray:
     """For each id the position, in these lists, of its pixel nearest to its median pixel."""
-    cells, own = np.unique(ids, return_inverse=True)
+    cells = np.unique(ids)
+    own = np.searchsorted(cells, ids)
     middle = [ndimage.median(values, ids, cells)[own] for values in (rows, columns)]
     distance = (rows - middle[0]) ** 2 + (columns - middle[1]) ** 2
     nearest = np.lexsort((distance, ids))  # stable: of pixels equally near always the first

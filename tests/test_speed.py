@@ -82,14 +82,38 @@ def test_a_frame_is_segmented_from_file_to_file_whole_or_as_a_mosaic(tmp_path, l
 
 def test_the_share_of_the_matrix_rate_counts_forward_and_backward(monkeypatch):
     """A step in which a net makes 96 operations takes a second, at 96 * 3 of 576 GFLOP/s."""
-    monkeypatch.setattr(speed, "median_seconds", lambda function, repeats: speed.STEPS)
+    monkeypatch.setattr(speed, "median_seconds", lambda function, repeats=5: speed.STEPS)
     monkeypatch.setattr(speed, "operations", lambda net, shape: 96e9)
     monkeypatch.setattr(speed, "matrix_rate", lambda dtype: 576.0)
-    config = speed.TrainingConfig(width=2, depth=1, patch_size=16, batch_size=2)
+    config = speed.TrainingConfig(depth=1, patch_size=16, batch_size=2)
     monkeypatch.setattr(speed, "TrainingConfig", lambda: config)
     small = SimpleNamespace(images=[np.eye(20)], labels=[np.eye(20, dtype=np.uint16)])
     monkeypatch.setattr(speed, "simulate_sequence", lambda seed, frames: small)
-    rows = {what: value for what, value, _ in speed.step()}
-    assert rows["training step"] == 1
-    assert rows["training step, operations"] == 288
-    assert rows["training step, share of the matrix rate"] == 0.5
+    rows = {what: value for what, value, _ in speed.step(2)}
+    assert rows["width 2, training step"] == 1
+    assert rows["width 2, training step, operations"] == 288
+    assert rows["width 2, training step, share of the matrix rate"] == 0.5
+
+
+def test_nets_are_scored_in_both_formats_on_frames_that_are_new_to_them(monkeypatch):
+    scored = []
+
+    def score(net: str, frames: str) -> pd.DataFrame:
+        scored.append((net, frames))
+        return pd.DataFrame({"AP50": [0.6, 0.8] if "auto" in net else [0.5, 0.85]})
+
+    def unseen(models, known, precision):
+        return [(f"{model} in {precision}", f"{known} but {model}") for model in models]
+
+    monkeypatch.setattr(speed, "labelled_frames", lambda data: "all")
+    monkeypatch.setattr(speed, "unseen", unseen)
+    monkeypatch.setattr(speed, "score_model", score)
+    rows = {what: value for what, value, _ in speed.formats("data", ["a", "b"])}
+    assert rows["their AP50"] == pytest.approx(0.7)
+    assert rows["their AP50 in float32"] == pytest.approx(0.675)
+    assert rows["largest difference in AP50 of a net"] == pytest.approx(0.025)
+    assert scored == [
+        (f"{net} in {precision}", f"all but {net}")
+        for precision in ("auto", "float32")
+        for net in "ab"
+    ]

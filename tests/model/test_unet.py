@@ -2,8 +2,9 @@ from itertools import combinations
 
 import pytest
 import torch
+from torch.nn import functional
 
-from model.unet import UNet, UNetConfig
+from model.unet import UNet, UNetConfig, UpConv
 
 SMALL = UNetConfig(width=4, depth=2)
 
@@ -39,6 +40,19 @@ def test_width_and_depth_set_the_number_of_parameters():
     }
     assert count[SMALL] < count[UNetConfig(width=4, depth=3)]
     assert count[UNetConfig(width=8, depth=2)] == pytest.approx(4 * count[SMALL], rel=0.1)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_product_at_each_place_is_a_transposed_convolution(layout):
+    torch.manual_seed(0)
+    up = UpConv(5)
+    x = torch.randn(2, 10, 3, 4).to(memory_format=layout).requires_grad_()
+    got, expected = up(x), functional.conv_transpose2d(x, up.weight, up.bias, stride=2)
+    torch.testing.assert_close(got, expected)
+    seen = torch.randn(2, 5, 6, 8)
+    sources = (x, up.weight, up.bias)
+    gradients = [torch.autograd.grad(out, sources, seen) for out in (got, expected)]
+    torch.testing.assert_close(*gradients)
 
 
 def test_skip_connections_carry_detail(net):
