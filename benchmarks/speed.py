@@ -16,18 +16,19 @@ learn    minutes of training on three real frames until IoU 0.65 on others, and 
 formats  what the number format changes in the scores of some nets, such as those of five folds, on
          the frames that they were not trained on (--data and --models)
 
-Writes benchmarks/speed.csv: a row replaces an older one of the same machine. Each part runs in a
-process of its own, what is done plainly first: torch as it comes. Let nothing else run beside it.
+Writes benchmarks/speed.csv: a row replaces an older one of the same machine. What is compared is
+timed in turn, so that what else the machine does falls on both; what is done plainly has a process
+of its own, where torch is as it comes. Let nothing else run beside it.
 """
 
 import argparse
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,11 +40,13 @@ from benchmarks.experiments import RECIPE, SCORES, loaded
 from benchmarks.held_out import TRIPLES, labelled_frames, split_of, unseen
 from benchmarks.timing import (
     PLAIN,
+    Apart,
+    in_turn,
     machine,
     matrix_rate,
-    median_seconds,
     operations,
     run_watched,
+    seconds,
 )
 from model.checkpoint import load_model
 from model.device import choose
@@ -54,7 +57,7 @@ from model.losses import segmentation_loss
 from model.mosaic import segment_mosaic
 from model.recipe import TrainingConfig
 from model.training import fit
-from model.unet import UNet, UNetConfig
+from model.unet import Maps, UNet, UNetConfig
 from preprocess.borders import border_weight
 from preprocess.frames import Frame
 from preprocess.large import LARGE
@@ -67,7 +70,7 @@ from preprocess.tiff import atomic_path, read_image, write_tiff
 TABLE = BENCHMARKS / "speed.csv"
 KEY = ["machine", "section", "what"]
 STEPS = 6  # training steps of an epoch that is timed
-ROUNDS = 5  # epochs that are timed, each followed by a matrix product
+ROUNDS = 5  # of what is timed in turn
 SIZES = (512, 1024, 2048, 4096, 8192, 16384)
 SCHEDULES = (2, 4, 6, 9, 12, 16)  # epochs
 ENOUGH = 0.65  # IoU
@@ -81,35 +84,46 @@ def matrix() -> Rows:
         yield "matrix product bfloat16", matrix_rate(choose().dtype), "GFLOP/s"
 
 
-def step(width: int) -> Rows:
-    """A training step of a net of some width, as it is made, and as a plain loop makes it."""
-    config, compute = replace(TrainingConfig(), width=width), choose(training=True)
+def step_loader(config: TrainingConfig) -> DataLoader:
+    """Batches of an epoch of STEPS steps, from a simulated frame."""
     sequence = simulate_sequence(1, 1)
     label = sequence.labels[0].astype(np.int32)
     frame = Frame("simulated", normalize(sequence.images[0]), label, border_weight(label))
     patches = PatchDataset([frame], config.patch_size, config.batch_size * STEPS, 0)
-    loader = DataLoader(patches, batch_size=config.batch_size)
-    batch = next(iter(loader))
+    return DataLoader(patches, batch_size=config.batch_size)
+
+
+def plain_step(config: TrainingConfig) -> Callable[[], None]:
+    """A training step as most code makes it, with a ready batch."""
+    batch = next(iter(step_loader(config)))
     net = UNet(config.net)
     optimizer = torch.optim.AdamW(net.parameters(), lr=config.learning_rate)
 
-    def plain() -> None:
+    def train() -> None:
         optimizer.zero_grad()
         maps = net(batch["image"])
         segmentation_loss(maps, batch["label"], batch["flow"], batch["weight"]).backward()
         optimizer.step()
 
-    slow = median_seconds(plain)
-    learner = initialize(config, compute)
+    return train
 
-    def epoch_and_limit() -> tuple[float, float]:
-        """Seconds of an epoch, and the rate of a matrix product right after it."""
-        seconds = median_seconds(lambda: train_epoch(learner, loader, compute), 1)
-        return seconds, matrix_rate(compute.dtype)
 
-    epoch, limit = np.median([epoch_and_limit() for _ in range(ROUNDS)], axis=0)
+def step(width: int) -> Rows:
+    """A training step of a net of some width, as it is made, and as a plain loop makes it."""
+    config, compute = replace(TrainingConfig(), width=width), choose(training=True)
+    plain = Apart(plain_step, config)
+    loader, learner = step_loader(config), initialize(config, compute)
+    epoch, limit, slow = in_turn(
+        [
+            lambda: seconds(lambda: train_epoch(learner, loader, compute)),
+            lambda: matrix_rate(compute.dtype),
+            plain,
+        ],
+        ROUNDS,
+    )
     ours = epoch / STEPS
-    rate = 3 * operations(learner.net, batch["image"].shape) / ours / 1e9
+    shape = (config.batch_size, 1, config.patch_size, config.patch_size)
+    rate = 3 * operations(learner.net, shape) / ours / 1e9
     name = f"width {width}, training step"
     yield name, ours, "s"
     yield f"{name}, operations", rate, "GFLOP/s"
@@ -119,22 +133,42 @@ def step(width: int) -> Rows:
     yield f"{name}, times faster than plain", slow / ours, ""
 
 
+def normalized(source: Path, info: dict[str, Any]) -> np.ndarray:
+    """A frame as a net sees it, (H, W) float32 ndarray."""
+    return normalize(read_image(source), Normalization(**info["normalization"]))
+
+
+def plain_frame(source: Path, target: Path) -> Callable[[], None]:
+    """The shipped net run as most code does, from file to file."""
+    segmenter = Segmenter(*load_model(SHIPPED_MODEL), PLAIN)
+    return lambda: segment_file(segmenter, source, target)
+
+
+def plain_maps(source: Path, config: UNetConfig | None = None) -> Callable[[], Maps]:
+    """The shipped net run as most code does, or a random one of another size: the maps alone."""
+    net, info = load_model(SHIPPED_MODEL)
+    net, image = UNet(config).eval() if config else net, normalized(source, info)
+    return lambda: predict_maps(net, image, PLAIN)
+
+
 def frame() -> Rows:
     """One frame from file to file."""
-    net, info = load_model(SHIPPED_MODEL)
-    plain = Segmenter(net, info, PLAIN)
-    classic = UNet(UNetConfig(width=64, depth=4, block=1)).eval()
+    segmenter = Segmenter.load(SHIPPED_MODEL)
     with TemporaryDirectory() as folder:
-        source, target = Path(folder, "frame.tif"), Path(folder, "cells.tif")
+        source, target, other = (Path(folder, name) for name in ("frame.tif", "a.tif", "b.tif"))
         write_tiff(source, simulate_sequence(1, 1).images[0])
-        image = normalize(read_image(source), Normalization(**info["normalization"]))
-        same = median_seconds(lambda: segment_file(plain, source, target), 3)
-        same_maps = median_seconds(lambda: predict_maps(net, image, PLAIN), 3)
-        wide_maps = median_seconds(lambda: predict_maps(classic, image, PLAIN), 1)
-        segmenter = Segmenter.load(SHIPPED_MODEL)
-        ours = median_seconds(lambda: segment_file(segmenter, source, target), 15)
-    maps = median_seconds(lambda: predict_maps(segmenter.net, image, segmenter.compute), 15)
-    wide = same - same_maps + wide_maps
+        image = normalized(source, segmenter.info)
+        classic = Apart(plain_maps, source, UNetConfig(width=64, depth=4, block=1))
+        ours, maps, same, same_maps = in_turn(
+            [
+                lambda: seconds(lambda: segment_file(segmenter, source, target)),
+                lambda: seconds(lambda: predict_maps(segmenter.net, image, segmenter.compute)),
+                Apart(plain_frame, source, other),
+                Apart(plain_maps, source),
+            ],
+            3 * ROUNDS,
+        )
+        wide = same - same_maps + in_turn([classic], 1)[0]
     yield "frame", ours, "s"
     yield "frame, of it the net", maps, "s"
     yield "frame, the same net plain", same, "s"
@@ -169,20 +203,20 @@ def write_repeated(path: Path, image: np.ndarray, size: int) -> None:
 def sizes(sides: list[int]) -> Rows:
     """Time and memory over the size of a frame."""
     image = simulate_sequence(1, 1).images[0]
-    seconds, memory = [], []
+    taken, memory = [], []
     with TemporaryDirectory() as folder:
         for side in sides:
             source, target = Path(folder, "frame.tif"), Path(folder, "cells.tif")
             write_repeated(source, image, side)
             command = [sys.executable, "-m", "benchmarks.speed", "--one", source, target]
             output, peak = run_watched([*map(str, command)], PROJECT)
-            seconds.append(float(output))
+            taken.append(float(output))
             memory.append(peak)
-            yield f"{side} x {side}", seconds[-1], "s"
+            yield f"{side} x {side}", taken[-1], "s"
             yield f"{side} x {side}, memory", peak, "MB"
     if len(sides) > 1:
         pixels = np.log(np.square(np.array(sides, float)))
-        yield "exponent of the seconds over pixels", np.polyfit(pixels, np.log(seconds), 1)[0], ""
+        yield "exponent of the seconds over pixels", np.polyfit(pixels, np.log(taken), 1)[0], ""
     large = [m for side, m in zip(sides, memory, strict=True) if side**2 > LARGE]
     if len(large) > 1:
         yield "memory beyond one block, largest over smallest", max(large) / min(large), ""
@@ -191,9 +225,7 @@ def sizes(sides: list[int]) -> Rows:
 def one(source: Path, target: Path) -> None:
     """Segment one frame and print the seconds, start and model left out."""
     segmenter = Segmenter.load(SHIPPED_MODEL)
-    start = time.perf_counter()
-    segment_file(segmenter, source, target)
-    print(time.perf_counter() - start)
+    print(seconds(lambda: segment_file(segmenter, source, target)))
 
 
 def learn(data: Path) -> Rows:
@@ -204,9 +236,7 @@ def learn(data: Path) -> Rows:
         layout = RunLayout(Path(folder))
 
         def minutes(epochs: int) -> float:
-            start = time.perf_counter()
-            fit(replace(RECIPE, epochs=epochs), frames, [], layout)
-            return (time.perf_counter() - start) / 60
+            return seconds(lambda: fit(replace(RECIPE, epochs=epochs), frames, [], layout)) / 60
 
         def scores() -> pd.Series:
             return score_model(Segmenter.load(layout.model), held_out)[SCORES].mean()

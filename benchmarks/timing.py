@@ -1,5 +1,6 @@
 """Tools of `benchmarks.speed`: rates, counts of operations, memory of a process."""
 
+import multiprocessing
 import os
 import platform
 import re
@@ -7,8 +8,11 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -36,15 +40,63 @@ def machine() -> str:
     return ", ".join([cpu, *abilities, threads, f"torch {torch.__version__}"])
 
 
+def seconds(function: Callable[[], object]) -> float:
+    """Wall time of a call [s]."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
 def median_seconds(function: Callable[[], object], repeats: int = 5) -> float:
     """Median wall time of some calls, after one that is not counted [s]."""
     function()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    return statistics.median(seconds(function) for _ in range(repeats))
+
+
+def in_turn(measure: list[Callable[[], float]], rounds: int) -> np.ndarray:
+    """Median of what each of some functions measures, called one after the other, again and again.
+
+    What else the machine does falls on all of them alike. A first round is not counted.
+    """
+    measured = [[each() for each in measure] for _ in range(rounds + 1)]
+    return np.median(measured[1:], axis=0)
+
+
+def _serve(asked: Connection, make: Callable[..., Callable[[], object]], values: tuple) -> None:
+    """Time a function for another process whenever it asks."""
+    function = make(*values)
+    with suppress(EOFError):  # that it has ended
+        while asked.recv():
+            asked.send(seconds(function))
+
+
+class Apart:
+    """Times a function in a process of its own, where torch is as it comes.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the function; importable by name.
+    values
+        What it is called with.
+    """
+
+    def __init__(self, make: Callable[..., Callable[[], object]], *values: object):
+        context = multiprocessing.get_context("spawn")
+        self._ask, asked = context.Pipe()
+        context.Process(target=_serve, args=(asked, make, values), daemon=True).start()
+        asked.close()  # here, so that a process that fails is noticed
+
+    def __call__(self) -> float:
+        """Wall time of a call [s].
+
+        Raises
+        ------
+        EOFError
+            If the process has failed.
+        """
+        self._ask.send(True)
+        return self._ask.recv()
 
 
 def matrix_rate(dtype: torch.dtype) -> float:

@@ -107,20 +107,21 @@ def follow(inside: np.ndarray, flow: np.ndarray, steps: int) -> np.ndarray:
     (2, K) int ndarray
         Row and column, in the order of `np.nonzero(inside)`.
     """
-    size = torch.tensor(inside.shape[::-1])
-    field = torch.from_numpy(np.ascontiguousarray(flow[::-1]))[None]  # (1, 2, h, w), x before y
-    places = torch.from_numpy(np.argwhere(inside)[:, ::-1].astype(np.float32))  # (K, 2)
-    owner = np.arange(len(places))
+    size = torch.tensor(inside.shape[::-1])[:, None]  # (2, 1), x before y
+    first, last = torch.zeros(2, 1), size - 1
+    field = torch.from_numpy(np.ascontiguousarray(flow[::-1]))[None]  # (1, 2, h, w)
+    places = torch.from_numpy(np.argwhere(inside).T[::-1].astype(np.float32))  # (2, K)
+    owner = np.arange(places.shape[1])
     for step in range(1, steps + 1):
-        grid = ((2 * places + 1) / size - 1)[None, None]  # (1, 1, K, 2)
+        grid = ((2 * places + 1) / size - 1).T[None, None]  # (1, 1, K, 2)
         shift = functional.grid_sample(field, grid, padding_mode="border", align_corners=False)
-        places = (places + shift[0, :, 0].T).clamp(torch.zeros(2), size - 1)
+        places = (places + shift[0, :, 0]).clamp(first, last)
         if step % MERGE_STEPS == 0:
-            x, y = (places * MERGE_GRAIN).round().long().numpy().T
+            x, y = (places * MERGE_GRAIN).round().long().numpy()
             key = y * (inside.shape[1] * MERGE_GRAIN) + x
-            _, first, same = np.unique(key, return_index=True, return_inverse=True)
-            places, owner = places[first], same[owner]
-    return places.round().long().numpy()[owner, ::-1].T
+            _, one, same = np.unique(key, return_index=True, return_inverse=True)
+            places, owner = places[:, one], same[owner]
+    return places.round().long().numpy()[::-1, owner]
 
 
 def grow(label: np.ndarray, mask: np.ndarray, distance: float) -> np.ndarray:

@@ -16,8 +16,10 @@ def _centres(rows: np.ndarray, columns: np.ndarray, ids: np.ndarray) -> np.ndarr
     own = np.searchsorted(cells, ids)
     middle = [ndimage.median(values, ids, cells)[own] for values in (rows, columns)]
     distance = (rows - middle[0]) ** 2 + (columns - middle[1]) ** 2
-    nearest = np.lexsort((distance, ids))  # stable: of pixels equally near always the first
-    return nearest[np.searchsorted(ids[nearest], cells)]
+    least = np.full(len(cells), np.inf)
+    np.minimum.at(least, own, distance)
+    nearest = np.flatnonzero(distance == least[own])
+    return nearest[np.unique(own[nearest], return_index=True)[1]]  # of several always the first
 
 
 def _steady_heat(one: np.ndarray, other: np.ndarray, source: np.ndarray) -> np.ndarray:
@@ -49,11 +51,13 @@ def _steady_heat(one: np.ndarray, other: np.ndarray, source: np.ndarray) -> np.n
         system = (4 * sparse.eye(count) - coupling).tocsc()
         factors = splu(system, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
         return factors.solve(source)
-    band = np.zeros((width, count))  # the diagonal and what lies below it
+    band = np.zeros((width, count), order="F")  # the diagonal and what lies below it
     band[0] = 4
     band[below[below > 0], place[one][below > 0]] = -1
     heat = np.empty(count)
-    heat[order] = solveh_banded(band, source[order], overwrite_ab=True, lower=True)
+    heat[order] = solveh_banded(
+        band, source[order], overwrite_ab=True, lower=True, check_finite=False
+    )
     return heat
 
 

@@ -1,5 +1,8 @@
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -80,11 +83,29 @@ def test_a_frame_is_segmented_from_file_to_file_whole_or_as_a_mosaic(tmp_path, l
         assert file.pages[0].is_tiled == (large == 1)
 
 
+def test_what_is_compared_is_measured_in_turn_and_the_first_round_left_out():
+    calls = []
+
+    def measure(name: str, values: list[float]) -> Callable[[], float]:
+        return lambda: calls.append(name) or values.pop(0)
+
+    medians = timing.in_turn([measure("a", [9, 1, 5, 2]), measure("b", [7, 3, 3, 4])], 3)
+    assert medians.tolist() == [2, 3]
+    assert calls == ["a", "b"] * 4
+
+
+def test_a_process_of_its_own_times_a_function_whenever_it_is_asked():
+    nap = timing.Apart(partial, time.sleep, 0.05)
+    assert all(0.05 <= nap() < 1 for _ in range(2))
+    with pytest.raises(EOFError):
+        timing.Apart(partial, int, "no number")()
+
+
 def test_the_share_of_the_matrix_rate_counts_forward_and_backward(monkeypatch):
     """A step in which a net makes 96 operations takes a second, at 96 * 3 of 576 GFLOP/s."""
-    monkeypatch.setattr(speed, "median_seconds", lambda function, repeats=5: speed.STEPS)
+    monkeypatch.setattr(speed, "in_turn", lambda measure, rounds: (speed.STEPS, 576.0, 4.0))
+    monkeypatch.setattr(speed, "Apart", lambda make, config: make(config))
     monkeypatch.setattr(speed, "operations", lambda net, shape: 96e9)
-    monkeypatch.setattr(speed, "matrix_rate", lambda dtype: 576.0)
     config = speed.TrainingConfig(depth=1, patch_size=16, batch_size=2)
     monkeypatch.setattr(speed, "TrainingConfig", lambda: config)
     small = SimpleNamespace(images=[np.eye(20)], labels=[np.eye(20, dtype=np.uint16)])
@@ -93,6 +114,18 @@ def test_the_share_of_the_matrix_rate_counts_forward_and_backward(monkeypatch):
     assert rows["width 2, training step"] == 1
     assert rows["width 2, training step, operations"] == 288
     assert rows["width 2, training step, share of the matrix rate"] == 0.5
+    assert rows["width 2, training step, times faster than plain"] == 4
+
+
+def test_a_step_of_either_kind_can_be_made(monkeypatch):
+    small = SimpleNamespace(images=[np.eye(20)], labels=[np.eye(20, dtype=np.uint16)])
+    monkeypatch.setattr(speed, "simulate_sequence", lambda seed, frames: small)
+    monkeypatch.setattr(speed, "matrix_rate", lambda dtype: 1e-6)
+    monkeypatch.setattr(speed, "Apart", lambda make, config: partial(speed.seconds, make(config)))
+    config = speed.TrainingConfig(depth=1, patch_size=16, batch_size=2, precision="float32")
+    monkeypatch.setattr(speed, "TrainingConfig", lambda: config)
+    rows = {what: value for what, value, _ in speed.step(2)}
+    assert all(value > 0 for value in rows.values()) and len(rows) == 6
 
 
 def test_nets_are_scored_in_both_formats_on_frames_that_are_new_to_them(monkeypatch):
