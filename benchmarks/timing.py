@@ -65,7 +65,7 @@ def in_turn(measure: list[Callable[[], float]], rounds: int) -> np.ndarray:
 def _serve(asked: Connection, make: Callable[..., Callable[[], object]], values: tuple) -> None:
     """Time a function for another process whenever it asks."""
     function = make(*values)
-    with suppress(EOFError):  # that it has ended
+    with suppress(EOFError):  # the other one has ended
         while asked.recv():
             asked.send(seconds(function))
 
@@ -92,7 +92,7 @@ class Apart:
 
         Raises
         ------
-        EOFError
+        EOFError, BrokenPipeError
             If the process has failed.
         """
         self._ask.send(True)

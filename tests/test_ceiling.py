@@ -57,7 +57,7 @@ def test_a_net_segments_the_frames_that_it_has_not_seen(tmp_path, monkeypatch):
 
     known = {"info": {"frames": ["a", "c"]}, "zoom": lambda *_: 1.0}
     net = SimpleNamespace(**known, segment=segment)
-    monkeypatch.setattr(held_out.Segmenter, "load", lambda path: net)
+    monkeypatch.setattr(held_out.Segmenter, "load", lambda path, precision: net)
     ((truth, predicted),) = ceiling.segmented(["model.pth"], held_out.labelled_frames(tmp_path))
     assert (truth == 1).sum() == 20**2
     assert ((truth > 0) == (predicted > 0)).all()
