@@ -22,7 +22,7 @@ from model.unet import Maps
 from preprocess.flow import flow_field
 
 TOUCHING = np.ones((3, 3))  # diagonal neighbours touch
-MERGE_STEPS = 10  # after so many steps, particles that have met go on as one
+MERGE_STEPS = 20  # after so many steps, particles that have met go on as one
 MERGE_GRAIN = 8  # they have met where they lie in the same fraction of a pixel
 
 
@@ -107,21 +107,22 @@ def follow(inside: np.ndarray, flow: np.ndarray, steps: int) -> np.ndarray:
     (2, K) int ndarray
         Row and column, in the order of `np.nonzero(inside)`.
     """
-    size = torch.tensor(inside.shape[::-1])[:, None]  # (2, 1), x before y
-    first, last = torch.zeros(2, 1), size - 1
-    field = torch.from_numpy(np.ascontiguousarray(flow[::-1]))[None]  # (1, 2, h, w)
-    places = torch.from_numpy(np.argwhere(inside).T[::-1].astype(np.float32))  # (2, K)
-    owner = np.arange(places.shape[1])
+    half = (torch.tensor(inside.shape[::-1])[:, None, None] - 1).clamp(min=1) / 2  # (2, 1, 1)
+    field = (torch.from_numpy(np.ascontiguousarray(flow[::-1])) / half)[None]  # (1, 2, h, w)
+    starts = torch.from_numpy(np.argwhere(inside).T[::-1, None].astype(np.float32))  # (2, 1, K)
+    places = (starts / half - 1)[None]  # (1, 2, 1, K), x before y, [-1, 1]
+    owner = np.arange(places.shape[-1])
     for step in range(1, steps + 1):
-        grid = ((2 * places + 1) / size - 1).T[None, None]  # (1, 1, K, 2)
-        shift = functional.grid_sample(field, grid, padding_mode="border", align_corners=False)
-        places = (places + shift[0, :, 0]).clamp(first, last)
+        grid = places.permute(0, 2, 3, 1)  # (1, 1, K, 2)
+        shift = functional.grid_sample(field, grid, padding_mode="border", align_corners=True)
+        places = shift.add_(places).clamp_(-1, 1)
         if step % MERGE_STEPS == 0:
-            x, y = (places * MERGE_GRAIN).round().long().numpy()
-            key = y * (inside.shape[1] * MERGE_GRAIN) + x
-            _, one, same = np.unique(key, return_index=True, return_inverse=True)
-            places, owner = places[:, one], same[owner]
-    return places.round().long().numpy()[::-1, owner]
+            x, y = ((places[0, :, 0] + 1) * half[:, 0] * MERGE_GRAIN).round().long().numpy()
+            met, same = np.unique(y * (inside.shape[1] * MERGE_GRAIN) + x, return_inverse=True)
+            one = np.empty(len(met), np.int64)
+            one[same] = np.arange(len(same))
+            places, owner = places[..., one], same[owner]
+    return ((places[0, :, 0] + 1) * half[:, 0]).round().long().numpy()[::-1, owner]
 
 
 def grow(label: np.ndarray, mask: np.ndarray, distance: float) -> np.ndarray:

@@ -1,63 +1,108 @@
 """Flow fields: for every pixel of a cell, the direction of the way to the cell's centre."""
 
+from itertools import pairwise
+
 import numpy as np
 from scipy import ndimage, sparse
 from scipy.linalg import solveh_banded
-from scipy.sparse.csgraph import reverse_cuthill_mckee
 from scipy.sparse.linalg import splu
 
 NEIGHBOURS = ((1, 0), (-1, 0), (0, 1), (0, -1))  # (row, column)
 LARGEST_BAND = 30_000_000  # entries of a banded matrix, 240 MB
 
 
-def _centres(rows: np.ndarray, columns: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """For each id the position, in these lists, of its pixel nearest to its median pixel."""
-    cells = np.unique(ids)
-    own = np.searchsorted(cells, ids)
-    middle = [ndimage.median(values, ids, cells)[own] for values in (rows, columns)]
+def _pixels_in_order(label: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pixels of a label image's cells: cell after cell, each line by line along its longer side.
+
+    Parameters
+    ----------
+    label : (H, W) int32 ndarray
+
+    Returns
+    -------
+    rows, columns, own : (K,) int64 ndarray
+        `own` numbers the cells 0, 1, ... without gaps.
+    """
+    rows, columns = np.nonzero(label)
+    cells, own = np.unique(label[rows, columns], return_inverse=True)
+    numbers = np.arange(len(cells))
+    spread = (ndimage.variance(places, own, numbers) for places in (rows, columns))
+    tall = np.greater_equal(*spread)[own]
+    places = own, np.where(tall, rows, columns), np.where(tall, columns, rows)
+    side = max(label.shape)
+    order = np.argsort(np.ravel_multi_index(places, (len(cells), side, side)))
+    return rows[order], columns[order], own[order]
+
+
+def _centres(rows: np.ndarray, columns: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """For each cell the position, in these lists, of its pixel nearest to its median pixel."""
+    numbers = np.arange(own[-1] + 1)
+    middle = [ndimage.median(places, own, numbers)[own] for places in (rows, columns)]
     distance = (rows - middle[0]) ** 2 + (columns - middle[1]) ** 2
-    least = np.full(len(cells), np.inf)
+    least = np.full(len(numbers), np.inf)
     np.minimum.at(least, own, distance)
     nearest = np.flatnonzero(distance == least[own])
     return nearest[np.unique(own[nearest], return_index=True)[1]]  # of several always the first
 
 
 def _steady_heat(one: np.ndarray, other: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """Temperature of pixels that give heat to their four sides alike.
+    """Temperature of a cell's pixels, which give heat to their four sides alike.
 
-    Pixels ordered by distance from an end of their cell are coupled only to near ones, in a band
-    as narrow as the cells; where a cell is too wide for that, a general sparse solver does it.
+    Line by line, pixels are coupled only to near ones, in a band as narrow as the cell; where it is
+    too wide for that, a general sparse solver does it.
 
     Parameters
     ----------
     one, other : (L,) integer ndarray
-        Pixels of the same cell that share an edge, each pair in both orders.
+        Pixels that share an edge, `one` before `other`.
     source : (K,) float64 ndarray
         Heat that is brought to each pixel.
 
     Returns
     -------
     (K,) float64 ndarray
-        What leaves a cell is lost: its outline is kept at temperature 0.
+        What leaves the cell is lost: its outline is kept at temperature 0.
     """
     count = len(source)
-    coupling = sparse.csr_matrix((np.ones(len(one)), (one, other)), (count, count))
-    order = reverse_cuthill_mckee(coupling, symmetric_mode=True)
-    place = np.empty(count, np.int64)
-    place[order] = np.arange(count)
-    below = place[other] - place[one]
-    width = below.max(initial=0) + 1
+    apart = other - one
+    width = apart.max(initial=0) + 1
     if width * count > LARGEST_BAND:
-        system = (4 * sparse.eye(count) - coupling).tocsc()
+        coupling = sparse.csc_matrix((np.ones(len(one)), (one, other)), (count, count))
+        system = 4 * sparse.eye(count, format="csc") - coupling - coupling.T
         factors = splu(system, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
         return factors.solve(source)
     band = np.zeros((width, count), order="F")  # the diagonal and what lies below it
     band[0] = 4
-    band[below[below > 0], place[one][below > 0]] = -1
-    heat = np.empty(count)
-    heat[order] = solveh_banded(
-        band, source[order], overwrite_ab=True, lower=True, check_finite=False
-    )
+    band[apart, one] = -1
+    return solveh_banded(band, source, overwrite_ab=True, lower=True, check_finite=False)
+
+
+def _heat_of_cells(
+    beside: np.ndarray, same: np.ndarray, own: np.ndarray, centres: np.ndarray
+) -> np.ndarray:
+    """Temperature of every pixel, where each cell is heated at its centre, (K,) float64 ndarray.
+
+    Parameters
+    ----------
+    beside : (4, K) int64 ndarray
+        The pixels at its four sides.
+    same : (4, K) bool ndarray
+        Which of them belong to the same cell.
+    own : (K,) int64 ndarray
+        Each pixel's cell, rising.
+    centres : (cells,) int64 ndarray
+    """
+    source = np.zeros(len(own))
+    source[centres] = 1
+    one, side = np.nonzero((same & (beside > np.arange(len(own)))).T)  # each pair once
+    other = beside[side, one]
+    heat = np.empty(len(own))
+    pixels = np.searchsorted(own, np.arange(len(centres) + 1))
+    pairs = np.searchsorted(one, pixels)
+    for (start, stop), (first, last) in zip(pairwise(pixels), pairwise(pairs), strict=True):
+        heat[start:stop] = _steady_heat(
+            one[first:last] - start, other[first:last] - start, source[start:stop]
+        )
     return heat
 
 
@@ -65,8 +110,8 @@ def flow_field(label: np.ndarray) -> np.ndarray:
     """Unit vectors that lead from each pixel of a cell to the cell's centre, within the cell.
 
     Heat flows from the pixel in a cell's middle, out through its outline: the steady temperature
-    solves one sparse linear system for all cells together, and the flow is the direction in which
-    it rises. Following it, a pixel stays in its cell, however bent the cell is.
+    solves a sparse linear system for each cell, and the flow is the direction in which it rises.
+    Following it, a pixel stays in its cell, however bent the cell is.
 
     Parameters
     ----------
@@ -85,28 +130,22 @@ def flow_field(label: np.ndarray) -> np.ndarray:
     C. Stringer et al., "Cellpose: a generalist algorithm for cellular segmentation", Nature
     Methods 18, 2021 (there by simulated diffusion).
     """
+    if not label.any():
+        return np.zeros((2, *label.shape), np.float32)
     padded = np.pad(label, 1)
-    flow = np.zeros((2, *padded.shape), np.float32)
-    rows, columns = np.nonzero(padded)
-    count = len(rows)
-    if not count:
-        return flow[:, 1:-1, 1:-1]
-    ids = padded[rows, columns]
-    position = np.zeros(padded.shape, np.int64)
-    position[rows, columns] = np.arange(count)
-    beside = np.array([position[rows + dy, columns + dx] for dy, dx in NEIGHBOURS])  # (4, count)
-    same = np.array([padded[rows + dy, columns + dx] == ids for dy, dx in NEIGHBOURS])
-
-    here = np.broadcast_to(np.arange(count), same.shape)[same]
-    source = np.zeros(count)
-    source[_centres(rows, columns, ids)] = 1
-    heat = _steady_heat(here, beside[same], source)
+    rows, columns, own = _pixels_in_order(padded)
+    position = np.full(padded.shape, -1)
+    position[rows, columns] = np.arange(len(own))
+    beside = np.array([position[rows + dy, columns + dx] for dy, dx in NEIGHBOURS])  # (4, K)
+    same = (beside >= 0) & (own[beside] == own)
+    heat = _heat_of_cells(beside, same, own, _centres(rows, columns, own))
 
     # Far from the centre heat fades exponentially: its logarithm rises in the same direction.
     heat = np.log(np.maximum(heat, np.finfo(float).tiny))
-    around = np.where(same, heat[beside], heat)  # (4, count)
-    distance = np.maximum(same[0::2].astype(int) + same[1::2], 1)  # (2, count)
-    rise = (around[0::2] - around[1::2]) / distance  # (2, count)
+    around = np.where(same, heat[beside], heat)  # (4, K)
+    distance = np.maximum(same[0::2].astype(int) + same[1::2], 1)  # (2, K)
+    rise = (around[0::2] - around[1::2]) / distance  # (2, K)
+    flow = np.zeros((2, *padded.shape), np.float32)
     flow[:, rows, columns] = rise / np.maximum(np.hypot(*rise), 1e-9)
     return flow[:, 1:-1, 1:-1]
 

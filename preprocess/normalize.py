@@ -80,8 +80,10 @@ def normalize(
     low, high = limits or intensity_limits(image, normalization)
     if high <= low:
         return np.zeros(image.shape, np.float32)
-    scaled = (image.astype(np.float32) - np.float32(low)) / np.float32(high - low)
-    return np.clip(scaled, -normalization.limit, 1 + normalization.limit)
+    scaled = image.astype(np.float32)
+    scaled -= np.float32(low)
+    scaled /= np.float32(high - low)
+    return np.clip(scaled, -normalization.limit, 1 + normalization.limit, out=scaled)
 
 
 def resize_image(image: np.ndarray, scale: float) -> np.ndarray:
