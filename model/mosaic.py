@@ -14,13 +14,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from model.inference import CORE, MARGIN, Segmenter
+from model.inference import MARGIN, Segmenter
 from model.representation import Cells, Decoding, decode, surest
 from model.tiles import Tile, Window, tiles
 from preprocess.header import Selection
 from preprocess.large import mapped_image, mapped_label, write_large_label
 from preprocess.normalize import Normalization, intensity_limits
 
+CORE = 1376  # side of the cores of blocks [px]: smaller ones take longer, larger ones more memory
 SLACK = 8  # a centre may lie so much elsewhere in the next block [px]
 
 
