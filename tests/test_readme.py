@@ -36,12 +36,17 @@ def test_the_two_commands_are_targets_of_the_makefile() -> None:
 
 
 def test_speeds_are_those_of_the_last_measurement() -> None:
-    """Rows of docs/speed.md are what benchmarks/speed.csv holds of one machine."""
+    """Columns of docs/speed.md are what benchmarks/speed.csv holds of two machines."""
     measured = pd.read_csv(PROJECT / "benchmarks" / "speed.csv")
-    values = measured[measured.machine.str.startswith("AMD EPYC, AVX512")].set_index("what").value
+    epyc, xeon = (
+        measured[measured.machine.str.startswith(name)].set_index("what").value
+        for name in ("AMD EPYC, AVX512", "Intel(R) Xeon(R)")
+    )
     page = (PROJECT / "docs" / "speed.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (\w[^|]*?) \| ([\d.,]+)[^|]*\|", page, flags=re.MULTILINE)
+    number = r"([\d.,]+)[^|]*"
+    rows = re.findall(rf"^\| (\w[^|]*?) \| {number} \| {number} \|", page, flags=re.MULTILINE)
     assert len(rows) > 20
-    for what, shown in rows:
-        decimals = len(shown.partition(".")[2])
-        assert float(shown.replace(",", "")) == round(values[what], decimals), what
+    for what, *shown in rows:
+        for value, text in zip((epyc[what], xeon[what]), shown, strict=True):
+            decimals = len(text.partition(".")[2])
+            assert float(text.replace(",", "")) == round(value, decimals), what

@@ -83,6 +83,17 @@ def test_wide_cells_are_solved_alike(label, monkeypatch):
     np.testing.assert_allclose(flow_field(label), narrow, atol=1e-4)
 
 
+@pytest.mark.parametrize("shape", [(5, 101), (101, 5)])
+def test_the_band_is_as_narrow_as_the_cell_whichever_way_it_lies(shape, monkeypatch):
+    width = 5 + 1
+    monkeypatch.setattr(module, "LARGEST_BAND", width * 5 * 101)
+    monkeypatch.setattr(module, "splu", None)
+    assert flow_field(np.ones(shape, np.int32)).any()
+    monkeypatch.setattr(module, "LARGEST_BAND", width * 5 * 101 - 1)
+    with pytest.raises(TypeError):
+        flow_field(np.ones(shape, np.int32))
+
+
 def test_a_border_between_touching_cells_is_a_watershed():
     label = np.array([[1, 1, 1, 1, 1, 2, 2, 2, 2, 2]])
     assert flow_field(label)[1].tolist() == [[1, 1, 0, -1, -1] * 2]
