@@ -107,7 +107,7 @@ def follow(inside: np.ndarray, flow: np.ndarray, steps: int) -> np.ndarray:
     (2, K) int ndarray
         Row and column, in the order of `np.nonzero(inside)`.
     """
-    half = (torch.tensor(inside.shape[::-1])[:, None, None] - 1).clamp(min=1) / 2  # (2, 1, 1)
+    half = (torch.tensor(inside.shape[::-1])[:, None, None] - 1).clamp(min=1e-3) / 2  # (2, 1, 1)
     field = (torch.from_numpy(np.ascontiguousarray(flow[::-1])) / half)[None]  # (1, 2, h, w)
     starts = torch.from_numpy(np.argwhere(inside).T[::-1, None].astype(np.float32))  # (2, 1, K)
     places = (starts / half - 1)[None]  # (1, 2, 1, K), x before y, [-1, 1]

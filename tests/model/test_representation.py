@@ -77,6 +77,15 @@ def test_particles_go_with_the_flow_and_stop_at_the_edge():
     assert follow(np.zeros((4, 9), bool), flow, 4).shape == (2, 0)
 
 
+@pytest.mark.parametrize("shape", [(1, 9), (9, 1), (1, 1)])
+@pytest.mark.parametrize("along", [-1, 1])
+def test_particles_stay_in_the_frame(shape, along):
+    flow = np.full((2, *shape), along, np.float32)
+    ends = follow(np.ones(shape, bool), flow, 30)
+    last = np.array(shape) - 1
+    assert (ends == (last if along > 0 else 0 * last)[:, None]).all()
+
+
 def test_particles_that_have_met_go_on_as_one(monkeypatch):
     """One by one or together, they arrive at the same centres."""
     inside, flow = TOUCHING > 0, coarse_flow(TOUCHING, 1)
