@@ -10,6 +10,7 @@ The same command again goes on where a stopped one was. docs/results.md describe
 import argparse
 import gc
 import hashlib
+import os
 import signal
 import sys
 import time
@@ -226,4 +227,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # Threads of the net that have nothing to do leave their core to the writing of results.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     sys.exit(main())

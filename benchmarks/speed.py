@@ -9,6 +9,7 @@ wide     the same for a net of the width of the shipped one
 frame    segmentation of a frame of 1024 x 1024 px, file to file, beside the same net run plainly
          and a plain U-Net of width 64 (31 million parameters): that last ratio is the size of the
          net times the way it is run
+movie    what each further frame of a movie takes in predict.py, which writes all results
 sizes    seconds and memory of frames from 512 x 512 to 16,384 x 16,384 px, each in a process of its
          own, and how they grow (--sizes)
 learn    minutes of training on three real frames until IoU 0.65 on others, and of the whole
@@ -26,6 +27,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -72,6 +74,7 @@ KEY = ["machine", "section", "what"]
 STEPS = 6  # training steps of an epoch that is timed
 ROUNDS = 5  # of what is timed in turn
 SIZES = (512, 1024, 2048, 4096, 8192, 16384)
+MOVIES = (4, 34)  # frames of a short one and of a long one
 SCHEDULES = (2, 4, 6, 9, 12, 16)  # epochs
 ENOUGH = 0.65  # IoU
 Rows = Iterator[tuple[str, float, str]]  # what, value, unit
@@ -189,6 +192,19 @@ def segment_file(segmenter: Segmenter, source: Path, target: Path) -> None:
         write_tiff(target, segmenter.segment(read_image(source))[0].label)
 
 
+def movie() -> Rows:
+    """A further frame of a movie, with all results: what a long one takes more than a short one."""
+    image, taken = simulate_sequence(1, 1).images[0], []
+    with TemporaryDirectory() as folder:
+        for frames in MOVIES:
+            source, target = Path(folder, f"{frames}.tif"), Path(folder, str(frames))
+            stack = np.repeat(image[None], frames, axis=0)
+            tifffile.imwrite(source, stack, imagej=True, metadata={"axes": "TYX"})
+            command = [sys.executable, "predict.py", source, "--out", target]
+            taken.append(seconds(partial(run_watched, [*map(str, command)], PROJECT)))
+    yield "movie, each frame", (taken[1] - taken[0]) / (MOVIES[1] - MOVIES[0]), "s"
+
+
 def write_repeated(path: Path, image: np.ndarray, size: int) -> None:
     """Write a frame of a size, in which an image is repeated, every other one mirrored."""
     mirrored = np.block([[image, image[:, ::-1]], [image[::-1], image[::-1, ::-1]]])
@@ -290,6 +306,7 @@ def main() -> None:
         "step": lambda: step(TrainingConfig().width),
         "wide": lambda: step(load_model(SHIPPED_MODEL)[0].config.width),
         "frame": frame,
+        "movie": movie,
     }
     names = [*sections, "sizes", "learn", "formats"]
     parser.add_argument("--only", nargs="+", choices=names, default=names)

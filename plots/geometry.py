@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import ndimage
 from skimage.measure import find_contours
+from skimage.segmentation import relabel_sequential
 
 
 def outlines_by_cell(label: np.ndarray) -> dict[int, list[np.ndarray]]:
@@ -19,16 +20,12 @@ def outlines_by_cell(label: np.ndarray) -> dict[int, list[np.ndarray]]:
         By id: x and y [px], the centre of a pixel at whole numbers; at least one line a cell, more
         for a cell in parts or with holes.
     """
-    ids, ranks = np.unique(label, return_inverse=True)
-    ranks = ranks.reshape(label.shape) + (ids[0] != 0)  # background is rank 0
+    ranks, _, ids = relabel_sequential(np.array(label))  # of a copy, which it may write to
     lines = {}
     for rank, window in enumerate(ndimage.find_objects(ranks), start=1):
-        if window is None:
-            continue
         corner = np.array([window[1].start, window[0].start]) - 1
         inside = np.pad(ranks[window] == rank, 1).astype(float)
-        cell = int(ids[rank - (ids[0] != 0)])
-        lines[cell] = [line[:, ::-1] + corner for line in find_contours(inside, 0.5)]
+        lines[int(ids[rank])] = [line[:, ::-1] + corner for line in find_contours(inside, 0.5)]
     return lines
 
 

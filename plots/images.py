@@ -141,7 +141,7 @@ def plot_worst_cells(crops: list[dict], pixel_size_um: float, columns: int = 5) 
         if "id" in crop:
             of = crop.get("of", "truth")
             colour, wide = (TRUTH, 1.75 * WIDE) if of == "truth" else (YELLOW, 3 * WIDE)
-            draw_outlines(ax, crop[of] == crop["id"], colour, wide)
+            draw_outlines(ax, crop[of] * (crop[of] == crop["id"]), colour, wide)
         shown = draw_truth_and_prediction(ax, crop["truth"], crop["predicted"])
         handles = max(handles, shown, key=len)
         ax.set_title(title, fontsize=9.5, parse_math=False)

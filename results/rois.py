@@ -53,7 +53,7 @@ def write_rois(path: Path, rois: Iterable[ImagejRoi]) -> None:
     """
     with (
         atomic_path(path) as temporary,
-        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
     ):
         for roi in rois:
             archive.writestr(f"{roi.name}.roi", roi.tobytes())
