@@ -17,6 +17,7 @@ from model.inference import Segmenter
 from model.unet import UNet, UNetConfig
 from preprocess.normalize import Normalization
 from preprocess.tiff import read_label, write_tiff
+from results.inputs import find_frames
 
 
 def test_operations_are_two_for_each_product_of_a_convolution():
@@ -62,6 +63,15 @@ def test_a_measurement_replaces_the_older_one_of_its_machine(tmp_path, monkeypat
         ["frame", 9],
     ]
     assert "0.8123 s" in capsys.readouterr().out
+
+
+def test_a_frame_of_a_movie_takes_what_a_longer_one_takes_more(monkeypatch):
+    monkeypatch.setattr(speed, "MOVIES", (2, 5))
+    monkeypatch.setattr(speed, "seconds", lambda function: function())
+    monkeypatch.setattr(
+        speed, "run_watched", lambda command, _: 3 + 2 * len(find_frames([command[2]]))
+    )
+    assert list(speed.movie()) == [("movie, each frame", 2, "s")]
 
 
 @pytest.mark.parametrize("large", [1, 2**23])
