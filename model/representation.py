@@ -107,22 +107,28 @@ def follow(inside: np.ndarray, flow: np.ndarray, steps: int) -> np.ndarray:
     (2, K) int ndarray
         Row and column, in the order of `np.nonzero(inside)`.
     """
-    half = (torch.tensor(inside.shape[::-1])[:, None, None] - 1).clamp(min=1e-3) / 2  # (2, 1, 1)
+    size = torch.tensor(inside.shape[::-1])[:, None, None]  # (2, 1, 1), x before y
+    half = (size - 1).clamp(min=1e-3) / 2  # of the way between the first and the last pixel
+
+    def pixels(places: torch.Tensor, grain: int = 1) -> np.ndarray:
+        """Nearest x and y of places, in parts of a pixel, (2, K)."""
+        return ((places + 1) * half * grain)[0, :, 0].round().long().numpy()
+
     field = (torch.from_numpy(np.ascontiguousarray(flow[::-1])) / half)[None]  # (1, 2, h, w)
     starts = torch.from_numpy(np.argwhere(inside).T[::-1, None].astype(np.float32))  # (2, 1, K)
-    places = (starts / half - 1)[None]  # (1, 2, 1, K), x before y, [-1, 1]
+    places = (starts / half - 1)[None]  # (1, 2, 1, K), [-1, 1]
     owner = np.arange(places.shape[-1])
     for step in range(1, steps + 1):
         grid = places.permute(0, 2, 3, 1)  # (1, 1, K, 2)
         shift = functional.grid_sample(field, grid, padding_mode="border", align_corners=True)
         places = shift.add_(places).clamp_(-1, 1)
         if step % MERGE_STEPS == 0:
-            x, y = ((places[0, :, 0] + 1) * half[:, 0] * MERGE_GRAIN).round().long().numpy()
+            x, y = pixels(places, MERGE_GRAIN)
             met, same = np.unique(y * (inside.shape[1] * MERGE_GRAIN) + x, return_inverse=True)
             one = np.empty(len(met), np.int64)
             one[same] = np.arange(len(same))
             places, owner = places[..., one], same[owner]
-    return ((places[0, :, 0] + 1) * half[:, 0]).round().long().numpy()[::-1, owner]
+    return pixels(places)[::-1, owner]
 
 
 def grow(label: np.ndarray, mask: np.ndarray, distance: float) -> np.ndarray:

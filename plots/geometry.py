@@ -20,7 +20,7 @@ def outlines_by_cell(label: np.ndarray) -> dict[int, list[np.ndarray]]:
         By id: x and y [px], the centre of a pixel at whole numbers; at least one line a cell, more
         for a cell in parts or with holes.
     """
-    ranks, _, ids = relabel_sequential(np.array(label))  # of a copy, which it may write to
+    ranks, _, ids = relabel_sequential(np.array(label))  # a copy: it takes no read-only array
     lines = {}
     for rank, window in enumerate(ndimage.find_objects(ranks), start=1):
         corner = np.array([window[1].start, window[0].start]) - 1
